@@ -1,0 +1,203 @@
+package thongsuot
+
+import (
+	"fmt"
+	"time"
+)
+
+// State is what can be said of a site's service to citizens.
+type State string
+
+// The states of a site. Unknown is blind time: the service may be fine.
+const (
+	StateUp       State = "up"
+	StateAtRisk   State = "at_risk"  // served, but on battery or on bad voltage
+	StateDegraded State = "degraded" // served, but slow or lossy
+	StateDown     State = "down"
+	StateOff      State = "off"     // switched off as expected
+	StateUnknown  State = "unknown" // the monitor is blind
+)
+
+// States lists every state, worst first: the order of "needs action now".
+func States() []State {
+	return []State{StateDown, StateDegraded, StateAtRisk, StateUnknown, StateOff, StateUp}
+}
+
+// Severity orders states: 0 for up, rising as more service is lost.
+func (s State) Severity() int {
+	switch s {
+	case StateDown:
+		return 5
+	case StateDegraded:
+		return 4
+	case StateAtRisk:
+		return 3
+	case StateUnknown:
+		return 2
+	case StateOff:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Cause names what failed.
+type Cause string
+
+// The causes. CauseNone belongs to a site that is up.
+const (
+	CauseNone     Cause = "none"
+	CausePower    Cause = "power"    // mains at the site
+	CauseLAN      Cause = "lan"      // inside the office
+	CauseAccess   Cause = "access"   // the line from the office to the carrier
+	CauseUpstream Cause = "upstream" // the carrier's aggregation route
+	CausePortal   Cause = "portal"   // the national portal or another named service
+	CauseAgent    Cause = "agent"    // our own program
+	CauseHost     Cause = "host"     // the machine it runs on
+	CauseCentral  Cause = "central"  // our own centre
+	CauseUnknown  Cause = "unknown"  // not established
+)
+
+// Causes lists every cause.
+func Causes() []Cause {
+	return []Cause{
+		CauseNone, CausePower, CauseLAN, CauseAccess, CauseUpstream, CausePortal,
+		CauseAgent, CauseHost, CauseCentral, CauseUnknown,
+	}
+}
+
+// Confidence is how sure a verdict is, 0..1.
+type Confidence float64
+
+// Bounds of the levels of confidence: high from .9, medium from .6. They are
+// targets of calibration, to be checked against labelled events.
+const (
+	ConfidenceHigh   Confidence = 0.9
+	ConfidenceMedium Confidence = 0.6
+	ConfidenceLow    Confidence = 0.3
+)
+
+// Level is a confidence in words: "high", "medium" or "low".
+type Level string
+
+// The levels of confidence.
+const (
+	LevelHigh   Level = "high"
+	LevelMedium Level = "medium"
+	LevelLow    Level = "low"
+)
+
+// Level is the confidence in words.
+func (c Confidence) Level() Level {
+	switch {
+	case c >= ConfidenceHigh:
+		return LevelHigh
+	case c >= ConfidenceMedium:
+		return LevelMedium
+	default:
+		return LevelLow
+	}
+}
+
+// EvidenceCode names a kind of observation; package lang puts it into words.
+type EvidenceCode string
+
+// The kinds of evidence.
+const (
+	EvidenceBeatsUnanswered EvidenceCode = "beats_unanswered" // Value beats in a row, since At
+	EvidenceHeardAgain      EvidenceCode = "heard_again"
+	EvidenceTargetFails     EvidenceCode = "target_fails"   // Probe, Target, Reason
+	EvidenceTargetAnswers   EvidenceCode = "target_answers" // Probe, Target
+	EvidenceTargetLossy     EvidenceCode = "target_lossy"   // Probe, Target; Value is the loss ratio
+	EvidenceOnBattery       EvidenceCode = "on_battery"     // Value is the predicted runtime in seconds, 0 when not told
+	EvidenceLowBattery      EvidenceCode = "low_battery"
+	EvidenceMainsLost       EvidenceCode = "mains_lost"
+	EvidenceMainsPresent    EvidenceCode = "mains_present"
+	EvidenceNoMainsSensor   EvidenceCode = "no_mains_sensor"
+	EvidenceAgentStopped    EvidenceCode = "agent_stopped"  // Detail is why
+	EvidenceAgentStarted    EvidenceCode = "agent_started"  // a new process of the agent on the same boot
+	EvidenceBootChanged     EvidenceCode = "boot_changed"   // the machine started anew
+	EvidenceBootSame        EvidenceCode = "boot_same"      // the machine ran through
+	EvidenceCentreRestart   EvidenceCode = "centre_restart" // our own centre was away
+)
+
+// Evidence is one observation that a verdict rests on.
+type Evidence struct {
+	Code   EvidenceCode `json:"code"`
+	At     time.Time    `json:"at"`
+	Probe  string       `json:"probe,omitempty"`
+	Target string       `json:"target,omitempty"`
+	Reason Reason       `json:"reason,omitempty"`
+	Value  float64      `json:"value,omitempty"`
+	Detail string       `json:"detail,omitempty"`
+}
+
+// Verdict is what is held to be wrong at one time.
+type Verdict struct {
+	State      State      `json:"state"`
+	Cause      Cause      `json:"cause"`
+	Sub        string     `json:"sub,omitempty"` // finer cause: "dns", "captive"
+	Confidence Confidence `json:"confidence"`
+	Candidates []string   `json:"candidates,omitempty"` // causes that fit, most likely first
+	Planned    bool       `json:"planned,omitempty"`
+	Evidence   []Evidence `json:"evidence,omitempty"`
+}
+
+// Same reports whether a person would be told the same: state, cause, sub,
+// level of confidence, plan and order of candidates. Evidence may differ.
+func (v Verdict) Same(o Verdict) bool {
+	if v.State != o.State || v.Cause != o.Cause || v.Sub != o.Sub || v.Planned != o.Planned ||
+		v.Confidence.Level() != o.Confidence.Level() || len(v.Candidates) != len(o.Candidates) {
+		return false
+	}
+	for i := range v.Candidates {
+		if v.Candidates[i] != o.Candidates[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Incident is a stretch of time in which a site was not up, with the verdict
+// held now. Its verdict changes; every change is a revision that is kept.
+type Incident struct {
+	ID       string    `json:"id"`
+	Site     string    `json:"site"` // code
+	Start    time.Time `json:"start"`
+	End      time.Time `json:"end,omitzero"` // zero while it goes on
+	Verdict  Verdict   `json:"verdict"`
+	Worst    State     `json:"worst"`    // worst state so far
+	Revision int       `json:"revision"` // 1 when opened
+}
+
+// Open reports whether the incident goes on.
+func (i Incident) Open() bool { return i.End.IsZero() }
+
+// ChangeKind says what changed in an incident.
+type ChangeKind string
+
+// The kinds of change.
+const (
+	ChangeOpened  ChangeKind = "opened"
+	ChangeWorse   ChangeKind = "worse"
+	ChangeBetter  ChangeKind = "better"
+	ChangeCause   ChangeKind = "cause"   // another cause, or another confidence in it
+	ChangeClosed  ChangeKind = "closed"  // ended
+	ChangeRevised ChangeKind = "revised" // corrected after its end
+)
+
+// Rouses reports whether people must be called to the change: an edit of a
+// message rouses nobody.
+func (k ChangeKind) Rouses() bool {
+	return k != ChangeBetter && k != ChangeRevised
+}
+
+// Change is one revision of an incident. Incident is as it is after it.
+type Change struct {
+	Kind     ChangeKind `json:"kind"`
+	At       time.Time  `json:"at"` // event time of what caused it
+	Incident Incident   `json:"incident"`
+}
+
+// Key names the change once and for ever.
+func (c Change) Key() string { return fmt.Sprintf("%s/%d", c.Incident.ID, c.Incident.Revision) }

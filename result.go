@@ -1,0 +1,106 @@
+package thongsuot
+
+import "time"
+
+// ProbeKind names a kind of question to the world. It is also the name of the
+// measurement in which the answers are stored.
+type ProbeKind string
+
+// The kinds of probe.
+const (
+	ProbeICMP   ProbeKind = "icmp"   // echo request to an address
+	ProbeTCP    ProbeKind = "tcp"    // connect to host:port
+	ProbeDNS    ProbeKind = "dns"    // one question to one resolver
+	ProbePortal ProbeKind = "portal" // one GET of a public page, in phases
+	ProbeUPS    ProbeKind = "ups"    // state of an uninterruptible power supply, from NUT
+	ProbeMains  ProbeKind = "mains"  // mains adapter of the machine itself
+	ProbeBoot   ProbeKind = "boot"   // boot id and uptime of the machine
+	ProbeAgent  ProbeKind = "agent"  // the agent about itself: start, stop, losses
+)
+
+// Result is the answer of one run of one probe.
+type Result struct {
+	Probe  string // name, unique within one agent: "gateway", "portal"
+	Kind   ProbeKind
+	Target string    // what was asked: address, host:port, URL, UPS name
+	At     time.Time // when the run began; dated by the agent, zero before that
+	Reason Reason    // ReasonOK, or the class of the failure
+	Detail string    // for people: error text, UPS tokens, boot id; at most MaxDetail bytes
+	Fields []Field   // what was measured, if anything
+}
+
+// MaxDetail bounds Result.Detail, in bytes, so that a round fits a datagram-sized record.
+const MaxDetail = 120
+
+// OK reports whether the answer was the wanted one.
+func (r Result) OK() bool { return r.Reason == ReasonOK }
+
+// Field returns the measured value called name.
+func (r Result) Field(name string) (value float64, ok bool) {
+	for _, f := range r.Fields {
+		if f.Name == name {
+			return f.Value, true
+		}
+	}
+	return 0, false
+}
+
+// Field is one measured quantity. The name ends in its unit (_seconds,
+// _ratio, _bytes, _volts) unless the value is a bare number or a truth (0, 1).
+type Field struct {
+	Name  string
+	Value float64
+}
+
+// Names of fields that more than one package reads.
+const (
+	FieldOK           = "ok"          // 1 when Reason is ReasonOK; added on the wire
+	FieldReasonCode   = "reason_code" // Reason.Code; added by the store's side of the wire
+	FieldSent         = "sent"        // echo requests
+	FieldReceived     = "received"
+	FieldLoss         = "loss_ratio" // only when something was sent
+	FieldRTTMin       = "rtt_min_seconds"
+	FieldRTTMedian    = "rtt_median_seconds"
+	FieldRTTP95       = "rtt_p95_seconds"
+	FieldRTTMax       = "rtt_max_seconds"
+	FieldJitter       = "jitter_seconds" // RFC 3550 section 6.4.1
+	FieldConnect      = "connect_seconds"
+	FieldQuery        = "query_seconds"
+	FieldAnswers      = "answers"
+	FieldDNS          = "dns_seconds"
+	FieldTLS          = "tls_seconds"
+	FieldTTFB         = "ttfb_seconds"
+	FieldTransfer     = "transfer_seconds"
+	FieldTotal        = "total_seconds"
+	FieldStatusCode   = "status_code"
+	FieldBodyBytes    = "body_bytes"
+	FieldTLSExpiry    = "tls_not_after_timestamp_seconds"
+	FieldOnline       = "online"      // mains present at the UPS or the adapter
+	FieldOnBattery    = "on_battery"  // 1 while on battery and not in a self test
+	FieldLowBattery   = "low_battery" // 1 when the UPS says its battery is about to end
+	FieldCharge       = "charge_ratio"
+	FieldRuntime      = "runtime_seconds"
+	FieldInputVolts   = "input_volts"
+	FieldLoad         = "load_ratio"
+	FieldUptime       = "uptime_seconds"
+	FieldStopping     = "stopping" // 1 in the agent's last words
+	FieldDroppedTotal = "dropped_total"
+)
+
+// Sample is one number of one series at one instant, as it is stored.
+type Sample struct {
+	Metric string  // measurement_field: "icmp_rtt_median_seconds"
+	Labels []Label // sorted by name, without the metric's name
+	At     time.Time
+	Value  float64
+}
+
+// Label is one name and value of a series.
+type Label struct{ Name, Value string }
+
+// Names of labels that the centre or the agent sets.
+const (
+	LabelSite   = "site"
+	LabelProbe  = "probe"
+	LabelTarget = "target"
+)
