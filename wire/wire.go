@@ -1,0 +1,162 @@
+// Package wire is what agents and the centre say to each other: InfluxDB line
+// protocol over the v2 write API for results, and a small authenticated
+// datagram, the beat, for signs of life and for the time.
+//
+// Everything that comes in is checked against limits before memory is taken.
+package wire
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Paths of the centre's API.
+const (
+	PathWrite = "/api/v2/write" // InfluxDB v2 write API
+	PathPing  = "/ping"         // as InfluxDB answers: 204
+	PathBeat  = "/api/v1/beat"  // a beat as the body of a POST, where UDP is blocked
+)
+
+// Headers beside those of InfluxDB. A centre that is a plain InfluxDB ignores
+// them, and an agent does without the answers.
+const (
+	HeaderBoot     = "X-Thongsuot-Boot"     // boot id of the machine that measured
+	HeaderStart    = "X-Thongsuot-Start"    // number of the agent's start, as in its beats
+	HeaderSeq      = "X-Thongsuot-Seq"      // ranges of spooled records in the body: "4-9,12"
+	HeaderLane     = "X-Thongsuot-Lane"     // live or backlog
+	HeaderVersion  = "X-Thongsuot-Version"  // of the agent
+	HeaderTime     = "X-Thongsuot-Time"     // reply: the centre's clock, unix milliseconds
+	HeaderEpoch    = "X-Thongsuot-Epoch"    // reply: changes when the centre restarts
+	HeaderRefused  = "X-Thongsuot-Refused"  // reply: points of the body that were not stored
+	HeaderAccepted = "X-Thongsuot-Accepted" // reply: samples that were stored
+)
+
+// Limits of one write. The figures are those of the ingest guards: a minute of
+// one site is about 50 lines, a full backlog batch about 2,000.
+const (
+	MaxBody    = 256 << 10 // bytes as received
+	MaxDecoded = 4 << 20   // bytes after decompression
+	MaxLines   = 5000
+	MaxTags    = 20  // of one line
+	MaxFields  = 100 // of one line
+	MaxValue   = 512 // bytes of a tag's value
+	MaxSeqRuns = 64  // ranges in HeaderSeq
+)
+
+// SeqRange is an inclusive range of spooled records.
+type SeqRange struct{ From, To uint64 }
+
+// Header is what an agent says about one write.
+type Header struct {
+	Boot    string
+	Start   uint32
+	Seq     []SeqRange
+	Lane    string
+	Version string
+}
+
+// Set writes h into the headers of a request.
+func (h Header) Set(out http.Header) {
+	out.Set(HeaderBoot, h.Boot)
+	out.Set(HeaderStart, strconv.FormatUint(uint64(h.Start), 10))
+	out.Set(HeaderSeq, formatSeq(h.Seq))
+	out.Set(HeaderLane, h.Lane)
+	out.Set(HeaderVersion, h.Version)
+}
+
+// ParseHeader reads what a client says about its write. A foreign client says
+// nothing: then ok is false. A wrong header is an error that names it.
+func ParseHeader(in http.Header) (h Header, ok bool, err error) {
+	seq := in.Get(HeaderSeq)
+	if seq == "" {
+		return Header{}, false, nil
+	}
+	h = Header{Boot: in.Get(HeaderBoot), Lane: in.Get(HeaderLane), Version: in.Get(HeaderVersion)}
+	if h.Boot == "" || len(h.Boot) > 64 || !printable(h.Boot) {
+		return Header{}, false, fmt.Errorf("header %s: want a boot id of 1 to 64 printable characters (got %q)", HeaderBoot, cut(h.Boot, 80))
+	}
+	if !printable(h.Version) || len(h.Version) > 64 {
+		return Header{}, false, fmt.Errorf("header %s: want at most 64 printable characters (got %q)", HeaderVersion, cut(h.Version, 80))
+	}
+	start, err := strconv.ParseUint(in.Get(HeaderStart), 10, 32)
+	if err != nil {
+		return Header{}, false, fmt.Errorf("header %s: want a whole number (got %q)", HeaderStart, cut(in.Get(HeaderStart), 40))
+	}
+	h.Start = uint32(start)
+	if h.Seq, err = parseSeq(seq); err != nil {
+		return Header{}, false, fmt.Errorf("header %s: %w", HeaderSeq, err)
+	}
+	return h, true, nil
+}
+
+func formatSeq(rs []SeqRange) string {
+	var b strings.Builder
+	for i, r := range rs {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatUint(r.From, 10))
+		if r.To != r.From {
+			b.WriteByte('-')
+			b.WriteString(strconv.FormatUint(r.To, 10))
+		}
+	}
+	return b.String()
+}
+
+func parseSeq(s string) ([]SeqRange, error) {
+	if strings.Count(s, ",") >= MaxSeqRuns {
+		return nil, fmt.Errorf("more than %d ranges", MaxSeqRuns)
+	}
+	var rs []SeqRange
+	for part := range strings.SplitSeq(s, ",") {
+		lo, hi, isRange := strings.Cut(part, "-")
+		if !isRange {
+			hi = lo
+		}
+		from, err1 := strconv.ParseUint(lo, 10, 63)
+		to, err2 := strconv.ParseUint(hi, 10, 63)
+		if err1 != nil || err2 != nil || to < from || to-from >= MaxLines {
+			return nil, fmt.Errorf("want ranges like 4-9,12 of at most %d records (got %q)", MaxLines, cut(part, 40))
+		}
+		rs = append(rs, SeqRange{from, to})
+	}
+	return rs, nil
+}
+
+// SetTime writes the centre's clock into a reply.
+func SetTime(out http.Header, now time.Time) {
+	out.Set(HeaderTime, strconv.FormatInt(now.UnixMilli(), 10))
+}
+
+// ParseTime reads the time in a reply: the centre's own header, else the Date
+// that every HTTP server sends, good to a second.
+func ParseTime(in http.Header) (t time.Time, exact, ok bool) {
+	if ms, err := strconv.ParseInt(in.Get(HeaderTime), 10, 64); err == nil {
+		return time.UnixMilli(ms).UTC(), true, true
+	}
+	if t, err := http.ParseTime(in.Get("Date")); err == nil {
+		return t.UTC(), false, true
+	}
+	return time.Time{}, false, false
+}
+
+func printable(s string) bool {
+	for _, r := range s {
+		if r < 0x20 || r > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+// cut shortens s to n bytes at most, and says so, without breaking a letter.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
