@@ -29,6 +29,10 @@ type Result struct {
 	Fields []Field   // what was measured, if anything
 }
 
+// NameGateway begins the name of every probe that asks the site's own gateway.
+// It is the one probe whose role the rules of cause must know from its name.
+const NameGateway = "gateway"
+
 // MaxDetail bounds Result.Detail, in bytes, so that a round fits a datagram-sized record.
 const MaxDetail = 120
 

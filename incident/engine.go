@@ -1,0 +1,176 @@
+// Package incident decides what is wrong at a site, since when, why, and how
+// sure that is. It is a state machine in event time: no I/O, no clock of its
+// own, no goroutine. The same observations and ticks give the same changes,
+// live, in replay and in tests. An Engine is not safe for concurrent use.
+//
+// Three truths stay apart: power at the site, reachability of the site, and
+// whether its counter can use the portal. Silence at the centre is only a
+// suspicion; what the agent brings back afterwards is evidence, and may revise
+// a closed incident.
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"thongsuot"
+)
+
+// Config holds the thresholds of detection. All durations are event time.
+type Config struct {
+	Beat     time.Duration `yaml:"beat"`      // interval at which agents beat. Default 5s
+	Grace    time.Duration `yaml:"grace"`     // time for the tries within a beat before it counts as unheard. Default 2s
+	MinBeats int           `yaml:"min_beats"` // unheard beats on a clean line before silence is told. Default 2
+	MaxBeats int           `yaml:"max_beats"` // the same on the worst line. Default 12
+
+	// HealMemory is how long a run of unheard beats that healed by itself
+	// makes the site's silence be told later. Default 168h
+	HealMemory time.Duration `yaml:"heal_memory"`
+
+	FailRounds  int           `yaml:"fail_rounds"`  // failures in a row before a target is held to be down. Default 2
+	HoldBattery time.Duration `yaml:"hold_battery"` // how long on battery before it is told; self tests and clicks are shorter. Default 2s
+	Stale       time.Duration `yaml:"stale"`        // age at which a result is no evidence any more. Default 20m
+	Stall       time.Duration `yaml:"stall"`        // gap between ticks that shows the centre itself stood still. Default 5s
+	Settle      time.Duration `yaml:"settle"`       // quiet time after late evidence before a closed incident is judged again. Default 15s
+}
+
+// DefaultConfig is what suits beats every five seconds.
+func DefaultConfig() Config {
+	return Config{
+		Beat: 5 * time.Second, Grace: 2 * time.Second, MinBeats: 2, MaxBeats: 12,
+		HealMemory: 7 * 24 * time.Hour, FailRounds: 2, HoldBattery: 2 * time.Second,
+		Stale: 20 * time.Minute, Stall: 5 * time.Second, Settle: 15 * time.Second,
+	}
+}
+
+// Validate names the first field that cannot work, and its value.
+func (c Config) Validate() error {
+	durations := []struct {
+		name  string
+		value time.Duration
+	}{
+		{"beat", c.Beat}, {"grace", c.Grace}, {"heal_memory", c.HealMemory},
+		{"hold_battery", c.HoldBattery}, {"stale", c.Stale}, {"stall", c.Stall}, {"settle", c.Settle},
+	}
+	for _, d := range durations {
+		if d.value <= 0 {
+			return fmt.Errorf("incident.%s: must be more than 0 (got %s)", d.name, d.value)
+		}
+	}
+	if c.MinBeats < 1 || c.MaxBeats < c.MinBeats {
+		return fmt.Errorf("incident.min_beats, incident.max_beats: want 1 <= min_beats <= max_beats (got %d and %d)", c.MinBeats, c.MaxBeats)
+	}
+	if c.FailRounds < 1 {
+		return fmt.Errorf("incident.fail_rounds: must be at least 1 (got %d)", c.FailRounds)
+	}
+	return nil
+}
+
+// Observation is what the centre learned at one moment about one site.
+type Observation struct {
+	Site    string    // code
+	At      time.Time // the centre's clock at arrival
+	Start   uint32    // number of the agent's start; 0 when a foreign program speaks, which is no sign of life
+	Boot    string    // boot id of the machine, "" when not told
+	Beat    *Beat     // nil when it is not a beat
+	Results []thongsuot.Result
+}
+
+// Beat is what an agent says with a sign of life.
+type Beat struct {
+	OnBattery    bool          `json:"on_battery,omitempty"`
+	LowBattery   bool          `json:"low_battery,omitempty"`
+	MainsPresent bool          `json:"mains_present,omitempty"` // a sensor works and sees mains
+	ShuttingDown bool          `json:"shutting_down,omitempty"` // the machine goes down
+	Stopping     bool          `json:"stopping,omitempty"`      // the agent ends
+	Runtime      time.Duration `json:"runtime,omitempty"`       // predicted time on battery, 0 when not told
+}
+
+// Engine holds what is known of every active site.
+type Engine struct {
+	cfg      Config
+	sites    map[string]*site
+	order    []string  // codes, sorted, so that changes come in one order
+	lastTick time.Time // of the centre's clock
+	grace    time.Time // silence counts from here at the earliest: start or stall of the centre
+}
+
+// New makes an engine that knows no site yet. now is the centre's clock.
+func New(cfg Config, now time.Time) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Engine{cfg: cfg, sites: map[string]*site{}, lastTick: now, grace: now}, nil
+}
+
+// SetSites says which sites take part: the active ones of the list. What is
+// known of a site that stays is kept; a site that left is forgotten, and its
+// open incident is closed at now.
+func (e *Engine) SetSites(list []thongsuot.Site, now time.Time) []thongsuot.Change {
+	active := map[string]bool{}
+	for _, s := range list {
+		if s.Status != thongsuot.StatusActive {
+			continue
+		}
+		active[s.Code] = true
+		if e.sites[s.Code] == nil {
+			e.sites[s.Code] = newSite(s.Code)
+		}
+	}
+	var changes []thongsuot.Change
+	for _, code := range e.order {
+		if s := e.sites[code]; !active[code] {
+			changes = append(changes, s.settle(up(), now)...)
+			delete(e.sites, code)
+		}
+	}
+	e.order = e.order[:0]
+	for code := range e.sites {
+		e.order = append(e.order, code)
+	}
+	slices.Sort(e.order)
+	return changes
+}
+
+// Observe takes in one observation. An observation of a site that does not
+// take part changes nothing.
+func (e *Engine) Observe(o Observation) []thongsuot.Change {
+	s := e.sites[o.Site]
+	if s == nil {
+		return nil
+	}
+	wasSilent := s.Silent != nil
+	s.observe(o, e.grace, e.cfg)
+	end := o.At
+	if n := newest(o.Results); !wasSilent && !n.IsZero() && n.Before(end) {
+		end = n // what the results show happened when they were measured
+	}
+	return s.settle(s.judge(o.At, e.grace, e.cfg), end)
+}
+
+// Tick lets time pass to now: silence is noticed here, and closed incidents
+// are judged again when their late evidence is in.
+func (e *Engine) Tick(now time.Time) []thongsuot.Change {
+	if now.Sub(e.lastTick) > e.cfg.Stall {
+		// The centre stood still, so it heard nobody: that is no news of the sites.
+		e.grace = now
+	}
+	e.lastTick = now
+	var changes []thongsuot.Change
+	for _, code := range e.order {
+		s := e.sites[code]
+		changes = append(changes, s.settle(s.judge(now, e.grace, e.cfg), now)...)
+		changes = append(changes, s.review(now, e.cfg)...)
+	}
+	return changes
+}
+
+func newest(rs []thongsuot.Result) (t time.Time) {
+	for _, r := range rs {
+		if r.At.After(t) {
+			t = r.At
+		}
+	}
+	return t
+}

@@ -1,0 +1,131 @@
+package incident
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"thongsuot"
+)
+
+// Status is what is held of one site, for pages.
+type Status struct {
+	Site     string
+	Verdict  thongsuot.Verdict
+	Since    time.Time // of the verdict; zero while the site was never anything else
+	Heard    time.Time // last sign of life; zero: never heard
+	Unheard  int       // beats in a row that did not come
+	Suspect  bool      // enough of them to doubt, too few to tell
+	Boot     string
+	Incident string             // id of the open incident, "" for none
+	Results  []thongsuot.Result // newest of each probe, by name
+	Power    Power
+}
+
+// Power is what is known of mains at a site.
+type Power struct {
+	Known     bool
+	OnBattery bool
+	Low       bool
+	Since     time.Time // of OnBattery
+	Runtime   time.Duration
+}
+
+// Status tells what is held of one site at now; ok is false for a site that
+// does not take part.
+func (e *Engine) Status(code string, now time.Time) (st Status, ok bool) {
+	s := e.sites[code]
+	if s == nil {
+		return Status{}, false
+	}
+	st = Status{
+		Site: code, Verdict: s.Verdict, Since: s.Since, Heard: s.Heard, Boot: s.Boot,
+		Power: Power{s.Power.Known, s.Power.OnBattery, s.Power.Low, s.Power.Since, s.Power.Runtime},
+	}
+	if s.Heard.IsZero() {
+		st.Verdict = thongsuot.Verdict{State: thongsuot.StateUnknown, Cause: thongsuot.CauseNone}
+	} else {
+		st.Unheard = s.unheard(now, e.grace, e.cfg)
+		st.Suspect = s.Silent == nil && st.Unheard >= e.cfg.MinBeats
+	}
+	if s.Open != nil {
+		st.Incident = s.Open.ID
+	}
+	for _, name := range s.names() {
+		st.Results = append(st.Results, s.Targets[name].Last)
+	}
+	return st, true
+}
+
+// Codes lists the sites that take part, sorted.
+func (e *Engine) Codes() []string { return append([]string(nil), e.order...) }
+
+// snapshotVersion changes when the memory of a site changes its meaning.
+const snapshotVersion = 1
+
+type snapshot struct {
+	Version int     `json:"version"`
+	Sites   []*site `json:"sites"`
+}
+
+// Snapshot is the whole memory of the engine, to be restored after a restart.
+func (e *Engine) Snapshot() ([]byte, error) {
+	snap := snapshot{Version: snapshotVersion}
+	for _, code := range e.order {
+		snap.Sites = append(snap.Sites, e.sites[code])
+	}
+	b, err := json.Marshal(snap)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot of the incident engine: %w", err)
+	}
+	return b, nil
+}
+
+// Restore takes up a snapshot, for the sites that take part, at now. open are
+// the incidents that are open on record: the record is written before anyone
+// is told, so it overrules a snapshot that is a little older. An empty
+// snapshot leaves only those.
+func (e *Engine) Restore(b []byte, open []thongsuot.Incident, now time.Time) error {
+	if len(b) > 0 {
+		var snap snapshot
+		if err := json.Unmarshal(b, &snap); err != nil {
+			return fmt.Errorf("restore the incident engine: %w", err)
+		}
+		if snap.Version != snapshotVersion {
+			return fmt.Errorf("restore the incident engine: snapshot of version %d, this program reads %d", snap.Version, snapshotVersion)
+		}
+		for _, s := range snap.Sites {
+			if e.sites[s.Code] != nil {
+				if s.Targets == nil {
+					s.Targets = map[string]*target{}
+				}
+				s.Open = nil
+				e.sites[s.Code] = s
+			}
+		}
+	}
+	for _, in := range open {
+		if s := e.sites[in.Site]; s != nil {
+			s.adopt(in)
+		}
+	}
+	for _, code := range e.order {
+		if s := e.sites[code]; s.Open == nil && s.Verdict.State != thongsuot.StateUp {
+			s.Verdict, s.Silent = up().Verdict, nil // its end was recorded after the snapshot
+		}
+	}
+	e.grace, e.lastTick = now, now
+	return nil
+}
+
+// adopt makes in the site's open incident.
+func (s *site) adopt(in thongsuot.Incident) {
+	s.Open = &in
+	s.Verdict = in.Verdict
+	if s.Since.IsZero() {
+		s.Since = in.Start
+	}
+	if s.Heard.IsZero() {
+		s.Heard = in.Start // known to have been heard once, or it could not have had an incident
+	}
+}
