@@ -48,6 +48,7 @@ const (
 // Reasons lists every reason; the index of one is its code.
 func Reasons() []Reason {
 	return []Reason{
+		ReasonOK, ReasonTimeout, ReasonNoRoute, ReasonProhibited, ReasonUnreachable,
 		ReasonNoPermission, ReasonRefused, ReasonDNSTimeout, ReasonDNSNXDomain, ReasonDNSServFail,
 		ReasonDNSRefused, ReasonDNSNoAnswer, ReasonDNSError, ReasonConnectTimeout, ReasonConnectRefused,
 		ReasonConnectUnreachable, ReasonConnectReset, ReasonTLSExpired, ReasonTLSName, ReasonTLSUntrusted,

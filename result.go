@@ -87,8 +87,12 @@ const (
 	FieldInputVolts   = "input_volts"
 	FieldLoad         = "load_ratio"
 	FieldUptime       = "uptime_seconds"
-	FieldStopping     = "stopping" // 1 in the agent's last words
-	FieldDroppedTotal = "dropped_total"
+	FieldStopping     = "stopping"      // 1 in the agent's last words
+	FieldDroppedTotal = "dropped_total" // records given up since the agent's start
+	FieldSpoolRecords = "spool_records" // waiting to be delivered
+	FieldSpoolBytes   = "spool_bytes"
+	FieldBeatRTT      = "beat_rtt_seconds"
+	FieldClockOffset  = "clock_offset_seconds" // the machine's clock minus the centre's
 )
 
 // Sample is one number of one series at one instant, as it is stored.

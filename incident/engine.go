@@ -72,7 +72,7 @@ type Observation struct {
 	Site    string    // code
 	At      time.Time // the centre's clock at arrival
 	Start   uint32    // number of the agent's start; 0 when a foreign program speaks, which is no sign of life
-	Boot    string    // boot id of the machine, "" when not told
+	Boot    string    // boot id of the machine now, "" when not told
 	Beat    *Beat     // nil when it is not a beat
 	Results []thongsuot.Result
 }

@@ -24,6 +24,7 @@ const (
 // them, and an agent does without the answers.
 const (
 	HeaderBoot     = "X-Thongsuot-Boot"     // boot id of the machine that measured
+	HeaderRunning  = "X-Thongsuot-Running"  // boot id of the machine now: another one when the body is older
 	HeaderStart    = "X-Thongsuot-Start"    // number of the agent's start, as in its beats
 	HeaderSeq      = "X-Thongsuot-Seq"      // ranges of spooled records in the body: "4-9,12"
 	HeaderLane     = "X-Thongsuot-Lane"     // live or backlog
@@ -51,7 +52,8 @@ type SeqRange struct{ From, To uint64 }
 
 // Header is what an agent says about one write.
 type Header struct {
-	Boot    string
+	Boot    string // of the body
+	Running string // of the sender
 	Start   uint32
 	Seq     []SeqRange
 	Lane    string
@@ -61,6 +63,7 @@ type Header struct {
 // Set writes h into the headers of a request.
 func (h Header) Set(out http.Header) {
 	out.Set(HeaderBoot, h.Boot)
+	out.Set(HeaderRunning, h.Running)
 	out.Set(HeaderStart, strconv.FormatUint(uint64(h.Start), 10))
 	out.Set(HeaderSeq, formatSeq(h.Seq))
 	out.Set(HeaderLane, h.Lane)
@@ -74,9 +77,11 @@ func ParseHeader(in http.Header) (h Header, ok bool, err error) {
 	if seq == "" {
 		return Header{}, false, nil
 	}
-	h = Header{Boot: in.Get(HeaderBoot), Lane: in.Get(HeaderLane), Version: in.Get(HeaderVersion)}
-	if h.Boot == "" || len(h.Boot) > 64 || !printable(h.Boot) {
-		return Header{}, false, fmt.Errorf("header %s: want a boot id of 1 to 64 printable characters (got %q)", HeaderBoot, cut(h.Boot, 80))
+	h = Header{Boot: in.Get(HeaderBoot), Running: in.Get(HeaderRunning), Lane: in.Get(HeaderLane), Version: in.Get(HeaderVersion)}
+	for name, id := range map[string]string{HeaderBoot: h.Boot, HeaderRunning: h.Running} {
+		if id == "" || len(id) > 64 || !printable(id) {
+			return Header{}, false, fmt.Errorf("header %s: want a boot id of 1 to 64 printable characters (got %q)", name, cut(id, 80))
+		}
 	}
 	if !printable(h.Version) || len(h.Version) > 64 {
 		return Header{}, false, fmt.Errorf("header %s: want at most 64 printable characters (got %q)", HeaderVersion, cut(h.Version, 80))

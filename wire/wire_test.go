@@ -133,7 +133,7 @@ func TestForeignNamesBecomeMetricNames(t *testing.T) {
 }
 
 func TestHeaderRoundTrip(t *testing.T) {
-	want := wire.Header{Boot: "5a5b", Start: 7, Seq: []wire.SeqRange{{4, 9}, {12, 12}}, Lane: "live", Version: "0.1.0"}
+	want := wire.Header{Boot: "5a5b", Running: "6c6d", Start: 7, Seq: []wire.SeqRange{{4, 9}, {12, 12}}, Lane: "live", Version: "0.1.0"}
 	h := http.Header{}
 	want.Set(h)
 	got, ok, err := wire.ParseHeader(h)
@@ -149,7 +149,7 @@ func TestBadHeadersAreNamed(t *testing.T) {
 	f := func(name, value string) {
 		t.Helper()
 		h := http.Header{}
-		wire.Header{Boot: "b", Seq: []wire.SeqRange{{1, 1}}}.Set(h)
+		wire.Header{Boot: "b", Running: "b", Seq: []wire.SeqRange{{1, 1}}}.Set(h)
 		h.Set(name, value)
 		if _, _, err := wire.ParseHeader(h); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %q: err %v", name, value, err)
@@ -214,7 +214,7 @@ func FuzzEncode(f *testing.F) {
 func FuzzHeader(f *testing.F) {
 	f.Add("1-4,9", "boot", "3")
 	f.Fuzz(func(t *testing.T, seq, boot, start string) {
-		h, ok, err := wire.ParseHeader(http.Header{wire.HeaderSeq: {seq}, wire.HeaderBoot: {boot}, wire.HeaderStart: {start}})
+		h, ok, err := wire.ParseHeader(http.Header{wire.HeaderSeq: {seq}, wire.HeaderBoot: {boot}, wire.HeaderRunning: {boot}, wire.HeaderStart: {start}})
 		if err == nil && ok && len(h.Seq) > wire.MaxSeqRuns {
 			t.Fatalf("%d ranges", len(h.Seq))
 		}

@@ -1,0 +1,123 @@
+package alerting
+
+import (
+	"net/url"
+	"slices"
+	"time"
+
+	"thongsuot"
+	"thongsuot/alerting/notice"
+	"thongsuot/lang"
+)
+
+// maxEvidence bounds the evidence in a message: the page shows the rest.
+const maxEvidence = 8
+
+// renderer puts changes into words.
+type renderer struct {
+	lang    lang.Lang
+	zone    *time.Location
+	pageURL string
+}
+
+// message is the change in words for one receiver.
+func (r renderer) message(c thongsuot.Change, site thongsuot.Site, receiver, why string) notice.Message {
+	i := c.Incident
+	name := r.lang.Site(site)
+	m := notice.Message{
+		Incident: i.ID,
+		Revision: i.Revision,
+		Kind:     c.Kind,
+		State:    i.Verdict.State,
+		Open:     i.Open(),
+		Site:     name,
+		Title:    r.title(c, name),
+		Lines:    r.lines(i),
+		Evidence: r.evidence(i.Verdict.Evidence),
+		Why:      r.lang.T("alert.why."+why, receiver),
+		Link:     r.link(i.ID),
+	}
+	m.Summary = r.summary(c, name)
+	return m
+}
+
+func (r renderer) title(c thongsuot.Change, name string) string {
+	switch {
+	case c.Kind == thongsuot.ChangeRevised:
+		return r.lang.T("alert.title.revised", name)
+	case !c.Incident.Open():
+		return r.lang.T("alert.title.closed", name)
+	default:
+		return r.lang.T("alert.title.open", name, r.lang.State(c.Incident.Verdict.State))
+	}
+}
+
+// summary is the whole in one sentence.
+func (r renderer) summary(c thongsuot.Change, name string) string {
+	i := c.Incident
+	start := r.lang.Moment(i.Start, r.zone)
+	switch {
+	case c.Kind == thongsuot.ChangeRevised:
+		return r.lang.T("alert.summary.revised", name, start, r.cause(i.Verdict))
+	case !i.Open():
+		return r.lang.T("alert.summary.closed", name, r.lang.Moment(i.End, r.zone), r.lang.Duration(i.End.Sub(i.Start)), r.cause(i.Verdict))
+	default:
+		return r.lang.T("alert.summary.open", name, r.lang.Change(c.Kind), r.lang.State(i.Verdict.State), start, r.cause(i.Verdict))
+	}
+}
+
+func (r renderer) lines(i thongsuot.Incident) []string {
+	start := r.lang.Moment(i.Start, r.zone)
+	lines := []string{r.lang.T("alert.cause", r.cause(i.Verdict))}
+	if i.Open() {
+		lines = append(lines, r.lang.T("alert.since", start))
+	} else {
+		lines = append(lines, r.lang.T("alert.lasted", start, r.lang.Moment(i.End, r.zone), r.lang.Duration(i.End.Sub(i.Start))))
+	}
+	if i.Verdict.Planned {
+		lines = append(lines, r.lang.T("alert.planned"))
+	}
+	return lines
+}
+
+// cause is the cause with what else fits and how sure it is: "chưa xác định,
+// có thể do mất điện hoặc đường truyền (mức tin cậy: thấp)".
+func (r renderer) cause(v thongsuot.Verdict) string {
+	text := r.lang.Cause(v.Cause, v.Sub)
+	others := slices.DeleteFunc(slices.Clone(v.Candidates), func(c string) bool { return c == string(v.Cause) })
+	switch {
+	case len(others) == 0:
+	case v.Cause == thongsuot.CauseUnknown:
+		text = r.lang.T("alert.cause.unknown", text, r.lang.Candidates(others))
+	default:
+		text = r.lang.T("alert.cause.others", text, r.lang.Candidates(others))
+	}
+	return r.lang.T("alert.cause.sure", text, r.lang.Level(v.Confidence.Level()))
+}
+
+// evidence is a heading and a line for each observation.
+func (r renderer) evidence(found []thongsuot.Evidence) []string {
+	if len(found) == 0 {
+		return nil
+	}
+	out := []string{r.lang.T("alert.evidence")}
+	for _, e := range found[:min(len(found), maxEvidence)] {
+		out = append(out, r.lang.Evidence(e, r.zone))
+	}
+	if more := len(found) - maxEvidence; more > 0 {
+		out = append(out, r.lang.T("alert.evidence.more", more))
+	}
+	return out
+}
+
+// link is the page of the incident.
+func (r renderer) link(incident string) notice.Link {
+	if r.pageURL == "" {
+		return notice.Link{}
+	}
+	address, err := url.JoinPath(r.pageURL, "incident", url.PathEscape(incident))
+	if err != nil {
+		return notice.Link{} // Validate has refused such a page_url
+	}
+	return notice.Link{URL: address, Text: r.lang.T("alert.link")}
+}
