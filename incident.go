@@ -66,6 +66,21 @@ func Causes() []Cause {
 	}
 }
 
+// Finer causes, as Verdict.Sub holds them.
+const (
+	SubDNS                  = "dns"                    // of access: names are not resolved
+	SubTLS                  = "tls"                    // of portal or unknown: its certificate is not accepted
+	SubLowBattery           = "low_battery"            // of power: the battery is about to end
+	SubNetworkGearUnpowered = "network_gear_unpowered" // of power: modem or switch is likely not behind the UPS
+	SubISPNodeUnpowered     = "isp_node_unpowered"     // of power: the carrier's cabinet lost power with the site
+	SubCollectorPath        = "collector_path"         // of central: only the way to the centre was gone
+)
+
+// Subs lists every finer cause.
+func Subs() []string {
+	return []string{SubDNS, SubTLS, SubLowBattery, SubNetworkGearUnpowered, SubISPNodeUnpowered, SubCollectorPath}
+}
+
 // Confidence is how sure a verdict is, 0..1.
 type Confidence float64
 

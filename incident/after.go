@@ -102,7 +102,7 @@ func (g *gap) judge() thongsuot.Verdict {
 		return g.judgeLine(same)
 	case g.watched() && g.Beyond.mostlyOK():
 		return thongsuot.Verdict{
-			State: thongsuot.StateUnknown, Cause: thongsuot.CauseCentral, Sub: "collector_path", Confidence: 0.7,
+			State: thongsuot.StateUnknown, Cause: thongsuot.CauseCentral, Sub: thongsuot.SubCollectorPath, Confidence: 0.7,
 			Candidates: []string{string(thongsuot.CauseCentral), string(thongsuot.CauseUpstream)},
 			Evidence:   []thongsuot.Evidence{same, {Code: thongsuot.EvidenceTargetAnswers, At: g.First}},
 		}
@@ -126,12 +126,12 @@ func (g *gap) judgeLine(same thongsuot.Evidence) thongsuot.Verdict {
 	v := thongsuot.Verdict{State: thongsuot.StateDown, Evidence: []thongsuot.Evidence{same, fails}}
 	switch {
 	case g.Gateway.mostlyFails() && g.OnBattery:
-		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, "network_gear_unpowered", thongsuot.ConfidenceHigh
+		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, thongsuot.SubNetworkGearUnpowered, thongsuot.ConfidenceHigh
 		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceOnBattery, At: g.First})
 	case g.Gateway.mostlyFails():
 		v.Cause, v.Confidence = thongsuot.CauseLAN, thongsuot.ConfidenceHigh
 	case g.OnBattery:
-		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, "isp_node_unpowered", 0.7
+		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, thongsuot.SubISPNodeUnpowered, 0.7
 		v.Candidates = []string{string(thongsuot.CausePower), string(thongsuot.CauseAccess)}
 		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceOnBattery, At: g.First})
 	case g.Gateway.mostlyOK():

@@ -109,7 +109,7 @@ func (s *site) insideFails(now time.Time, cfg Config) (judged, bool) {
 		v.Evidence = append(v.Evidence, evidenceOf(answers))
 	case dead != nil && s.Power.OnBattery && dead.Since.Sub(s.Power.Since).Abs() <= time.Minute:
 		// The network gear is likely not behind the UPS.
-		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, "network_gear_unpowered", 0.8
+		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, thongsuot.SubNetworkGearUnpowered, 0.8
 		v.Candidates = []string{string(thongsuot.CausePower), string(thongsuot.CauseLAN)}
 		v.Evidence = append(v.Evidence, evidenceOf(dead), s.Power.evidence())
 	case dead != nil:
@@ -131,7 +131,7 @@ func (s *site) namesFail(now time.Time, cfg Config) (judged, bool) {
 		return judged{}, false
 	}
 	v := thongsuot.Verdict{
-		State: thongsuot.StateDown, Cause: thongsuot.CauseAccess, Sub: "dns", Confidence: thongsuot.ConfidenceHigh,
+		State: thongsuot.StateDown, Cause: thongsuot.CauseAccess, Sub: thongsuot.SubDNS, Confidence: thongsuot.ConfidenceHigh,
 		Evidence: targetEvidence(slices.Concat(resolvers, portals)),
 	}
 	return judged{Verdict: v, since: earliestSince(portals)}, true
@@ -155,10 +155,10 @@ func (s *site) portalFails(now time.Time, cfg Config) (judged, bool) {
 	case portals[0].Last.Reason == thongsuot.ReasonHTTP5xx && strings.HasPrefix(portals[0].Last.Target, "https:"):
 		v.Cause, v.Confidence = thongsuot.CausePortal, 0.8
 	case nameFailure(portals[0]):
-		v.Sub = "dns"
+		v.Sub = thongsuot.SubDNS
 		v.Candidates = []string{string(thongsuot.CauseAccess), string(thongsuot.CausePortal)}
 	case strings.HasPrefix(string(portals[0].Last.Reason), "tls_"):
-		v.Sub = "tls"
+		v.Sub = thongsuot.SubTLS
 	}
 	if answers, _ := s.gateway(now, cfg); answers != nil {
 		v.Evidence = append(v.Evidence, evidenceOf(answers))
@@ -188,7 +188,7 @@ func (s *site) onBattery(now time.Time, cfg Config) (judged, bool) {
 	}
 	v := thongsuot.Verdict{State: thongsuot.StateAtRisk, Cause: thongsuot.CausePower, Confidence: 0.95, Evidence: []thongsuot.Evidence{p.evidence()}}
 	if p.Low {
-		v.Sub = "low_battery"
+		v.Sub = thongsuot.SubLowBattery
 		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceLowBattery, At: p.At})
 	}
 	return judged{Verdict: v, since: p.Since}, true

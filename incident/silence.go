@@ -59,7 +59,7 @@ func (s *site) judgeSilent(unheard int) judged {
 		v.Cause, v.Confidence = thongsuot.CausePower, thongsuot.ConfidenceHigh
 		v.Evidence = append(v.Evidence, p.evidence())
 	case p.OnBattery:
-		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, "network_gear_unpowered", 0.7
+		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, thongsuot.SubNetworkGearUnpowered, 0.7
 		v.Candidates = []string{string(thongsuot.CausePower), string(thongsuot.CauseAccess)}
 		v.Evidence = append(v.Evidence, p.evidence())
 	case q.Said.MainsPresent:

@@ -1,0 +1,219 @@
+// Package agent measures at one site and brings what it measured to the
+// centre: probes on a schedule, a spool on disk that outlives cuts of power
+// and line, an uplink that empties it, and a beat that says the site lives.
+//
+// What is on disk is the truth: nothing is sent that was not spooled before,
+// and nothing leaves the spool before the centre has acknowledged it.
+package agent
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"thongsuot"
+	"thongsuot/agent/spool"
+	"thongsuot/identity"
+	"thongsuot/probes"
+	"thongsuot/wire"
+)
+
+// drainTime is what a clean stop gives the last results to reach the centre.
+// They are on disk anyway.
+const drainTime = 2 * time.Second
+
+// Agent is one agent, ready to run.
+type Agent struct {
+	cfg     Config
+	version string
+	log     *slog.Logger
+	clock   *Clock
+	probes  []probes.Probe
+	spool   *spool.Spool
+	collect *collector
+	beat    *beater
+	uplink  *uplink
+	metrics *prometheus.Registry
+	local   net.Listener // nil when nothing is served
+	began   time.Duration
+}
+
+// New reads the token, opens the spool, makes the probes and listens for
+// local metrics. Errors of the configuration say which field to mend.
+func New(cfg Config, version string, log *slog.Logger) (*Agent, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	token, err := identity.ReadTokenFile(cfg.Centre.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("centre.token_file: %w", err)
+	}
+	transport, err := newTransport(cfg.Centre)
+	if err != nil {
+		return nil, err
+	}
+	ps, err := Targets(cfg, version, log)
+	if err != nil {
+		return nil, err
+	}
+	boot, err := probes.BootID(cfg.Procfs)
+	if err != nil {
+		return nil, fmt.Errorf("procfs: %w", err)
+	}
+	a := &Agent{
+		cfg: cfg, version: version, log: log.With("site", cfg.Site), probes: ps,
+		clock: NewClock(boot, Boottime, time.Now), metrics: prometheus.NewRegistry(),
+	}
+	a.began = a.clock.boottime()
+	return a, a.open(token, transport)
+}
+
+func (a *Agent) open(token string, transport http.RoundTripper) error {
+	if err := os.MkdirAll(a.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data_dir: %w (give the agent a folder that it may write)", err)
+	}
+	start, err := countStart(filepath.Join(a.cfg.DataDir, "start"))
+	if err != nil {
+		return err
+	}
+	key, err := identity.BeatKey(token)
+	if err != nil {
+		return err
+	}
+	sc := a.cfg.Spool
+	if sc.Dir == "" {
+		sc.Dir = filepath.Join(a.cfg.DataDir, "spool")
+	}
+	if a.spool, err = spool.Open(sc, a.log, a.metrics); err != nil {
+		return err
+	}
+	power := newPowerState(a.clock.boottime)
+	a.collect = newCollector(a.clock, a.spool, a.cfg.Round, power, a.log, a.metrics)
+	a.uplink = newUplink(a.cfg.Centre, token, transport, a.spool, a.clock, start, a.version, a.log, a.metrics)
+	a.beat = &beater{
+		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), http: &http.Client{Transport: transport},
+		id: identity.BeatID(identity.Hash(token)), key: key, start: start, clock: a.clock, power: power, log: a.log,
+		newestSeq: func() uint64 { return a.spool.Stats().Next - 1 }, back: make(chan struct{}, 1),
+		dial: (&net.Dialer{Timeout: minTimeout}).DialContext,
+	}
+	a.beat.register(a.metrics)
+	a.registerSelf()
+	if a.cfg.Listen == "" {
+		return nil
+	}
+	if a.local, err = net.Listen("tcp", a.cfg.Listen); err != nil {
+		// Measuring matters more than telling about it locally.
+		a.log.Error("no local metrics or status", "err", err, "hint", "free the port or set listen to another one")
+	}
+	return nil
+}
+
+// Run measures and sends until ctx ends, then says goodbye, sends what it can
+// in two seconds and closes the spool.
+func (a *Agent) Run(ctx context.Context) error {
+	a.greet()
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var sending, measuring sync.WaitGroup
+	a.serveLocal(working)
+	sending.Go(func() { a.uplink.run(ctx, a.collect.wrote, a.beat.back) })
+	sending.Go(func() {
+		if a.cfg.Centre.Beat == "off" {
+			return
+		}
+		a.beat.run(ctx, phase(a.cfg.Site, "beat", beatEvery), func() uint8 { return wire.FlagStopping })
+	})
+	var collecting sync.WaitGroup
+	collecting.Go(a.collect.run)
+	a.collect.put(ctx, a.words(0))
+
+	measuring.Go(func() { schedule(ctx, a.cfg.Site, a.probes, a.clock, a.collect.put) })
+	measuring.Go(func() { a.aboutSelf(ctx) })
+	measuring.Wait()
+	a.collect.in <- a.words(1)
+	close(a.collect.in)
+	collecting.Wait()
+	sending.Wait()
+
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	a.uplink.drain(last)
+	if err := a.spool.Close(); err != nil {
+		return fmt.Errorf("close spool: %w", err)
+	}
+	return nil
+}
+
+// greet says once what this agent can and cannot do here.
+func (a *Agent) greet() {
+	mode, err := probes.ICMPRights()
+	a.log.Info("agent measures", "version", a.version, "centre", a.cfg.Centre.URL, "probes", len(a.probes), "icmp", mode, "spool", a.spool.Stats().Records)
+	if err != nil {
+		a.log.Warn("no ICMP here; other probes go on", "err", err)
+	}
+}
+
+// words are what the agent says about itself; stopping is 1 in its last.
+func (a *Agent) words(stopping float64) measured {
+	st := a.spool.Stats()
+	r := thongsuot.Result{
+		Probe: "agent", Kind: thongsuot.ProbeAgent, Reason: thongsuot.ReasonOK, Detail: a.version,
+		Fields: []thongsuot.Field{
+			{Name: thongsuot.FieldStopping, Value: stopping},
+			{Name: thongsuot.FieldUptime, Value: (a.clock.boottime() - a.began).Seconds()},
+			{Name: thongsuot.FieldSpoolRecords, Value: float64(st.Records)},
+			{Name: thongsuot.FieldSpoolBytes, Value: float64(st.Bytes)},
+			{Name: thongsuot.FieldDroppedTotal, Value: float64(st.Dropped() + st.Damaged)},
+			{Name: thongsuot.FieldBeatRTT, Value: time.Duration(a.beat.lastRTT.Load()).Seconds()},
+		},
+	}
+	if offset, ok := a.clock.Offset(); ok {
+		r.Fields = append(r.Fields, thongsuot.Field{Name: thongsuot.FieldClockOffset, Value: offset.Seconds()})
+	}
+	return measured{Result: r, began: a.clock.boottime()}
+}
+
+// aboutSelf reports the agent's own health once a minute.
+func (a *Agent) aboutSelf(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			a.collect.put(ctx, a.words(0))
+		}
+	}
+}
+
+func newTransport(cfg CentreConfig) (http.RoundTripper, error) {
+	t := &http.Transport{
+		ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, MaxIdleConnsPerHost: 2,
+		IdleConnTimeout: 2 * time.Minute, ResponseHeaderTimeout: postTimeout,
+		DialContext: (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+	}
+	if cfg.CAFile == "" {
+		return t, nil
+	}
+	pem, err := os.ReadFile(cfg.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("centre.ca_file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("centre.ca_file: %s holds no certificate in PEM form", cfg.CAFile)
+	}
+	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	return t, nil
+}

@@ -1,0 +1,164 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"thongsuot"
+	"thongsuot/agent/spool"
+)
+
+// collector gathers results into rounds and puts each round on disk as one
+// record. What changes is written at once; what stays as it was waits for the
+// round's end, which costs one write to the device for all of it.
+type collector struct {
+	clock *Clock
+	spool *spool.Spool
+	log   *slog.Logger
+	every time.Duration
+	in    chan measured
+	wrote chan struct{} // told after each record; one pending is enough
+	power *powerState
+
+	kept map[string]time.Duration // boottime of the last kept reading of each power probe; of run alone
+
+	results *prometheus.CounterVec
+	lost    prometheus.Counter
+
+	mu     sync.Mutex
+	latest map[string]measured // newest result of each probe, for status and metrics
+}
+
+func newCollector(clock *Clock, sp *spool.Spool, every time.Duration, power *powerState, log *slog.Logger, reg prometheus.Registerer) *collector {
+	c := &collector{
+		clock: clock, spool: sp, log: log, every: every, power: power,
+		in: make(chan measured, 64), wrote: make(chan struct{}, 1), latest: map[string]measured{}, kept: map[string]time.Duration{},
+		results: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "thongsuot_agent_results_total", Help: "Results of probes, by probe and reason.",
+		}, []string{"probe", "reason"}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "thongsuot_agent_results_lost_total", Help: "Results that the spool refused even to hold in memory.",
+		}),
+	}
+	reg.MustRegister(c.results, c.lost)
+	return c
+}
+
+// run gathers until in is closed, then writes what is left.
+func (c *collector) run() {
+	tick := time.NewTicker(c.every)
+	defer tick.Stop()
+	var pending []measured
+	for {
+		select {
+		case m, open := <-c.in:
+			if !open {
+				c.write(pending, spool.Samples)
+				return
+			}
+			n := c.note(m)
+			if n == repeated {
+				continue
+			}
+			pending = append(pending, m)
+			switch n {
+			case powerEdge:
+				c.write(pending, spool.Event)
+				pending = nil
+			case edge:
+				c.write(pending, spool.Samples)
+				pending = nil
+			}
+		case <-tick.C:
+			c.write(pending, spool.Samples)
+			pending = nil
+		}
+	}
+}
+
+// news says how urgent a result is.
+type news int
+
+const (
+	noNews   news = iota
+	repeated      // a power reading like the last kept one: read every second, kept once a minute
+	edge
+	powerEdge
+)
+
+// keepPower is how often an unchanged power reading is kept.
+const keepPower = time.Minute
+
+// note remembers a result and tells whether it changes anything.
+func (c *collector) note(m measured) news {
+	c.results.WithLabelValues(m.Probe, string(m.Reason)).Inc()
+	c.mu.Lock()
+	before, known := c.latest[m.Probe]
+	c.latest[m.Probe] = m
+	c.mu.Unlock()
+	switch {
+	case c.power.see(m.Result, m.began):
+		return powerEdge
+	case m.Kind == thongsuot.ProbeAgent:
+		return powerEdge // first and last words are kept as power events are
+	case !known || before.Reason != m.Reason:
+		return edge
+	case m.Kind == thongsuot.ProbeUPS || m.Kind == thongsuot.ProbeMains:
+		return c.thin(m)
+	default:
+		return noNews
+	}
+}
+
+// thin keeps one unchanged power reading a minute.
+func (c *collector) thin(m measured) news {
+	if last, ok := c.kept[m.Probe]; ok && m.began-last < keepPower {
+		return repeated
+	}
+	c.kept[m.Probe] = m.began
+	return noNews
+}
+
+func (c *collector) write(ms []measured, class spool.Class) {
+	if len(ms) == 0 {
+		return
+	}
+	if _, err := c.spool.Append(class, round{stamp: c.clock.Stamp(), results: ms}.marshal()); err != nil {
+		c.lost.Add(float64(len(ms)))
+		c.log.Error("results lost: the spool took them neither on disk nor in memory", "results", len(ms), "err", err)
+		return
+	}
+	select {
+	case c.wrote <- struct{}{}:
+	default:
+	}
+}
+
+// put hands over a result; it gives up only when the agent ends.
+func (c *collector) put(ctx context.Context, m measured) {
+	select {
+	case c.in <- m:
+	case <-ctx.Done():
+		// The end has come: room in the queue is still used, waiting is not.
+		select {
+		case c.in <- m:
+		default:
+			c.lost.Inc()
+		}
+	}
+}
+
+// newest copies the newest result of each probe.
+func (c *collector) newest() []measured {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]measured, 0, len(c.latest))
+	for _, m := range c.latest {
+		out = append(out, m)
+	}
+	return out
+}

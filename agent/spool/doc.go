@@ -1,0 +1,2 @@
+// Package spool is the agent's queue on disk.
+package spool

@@ -1,0 +1,333 @@
+package spool_test
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thongsuot/agent/spool"
+)
+
+func small(d *disk, opts ...spool.Option) (spool.Config, []spool.Option) {
+	cfg := config("/spool")
+	cfg.MaxBytes = 1 << 20
+	return cfg, append(opts, spool.WithOpener(d.opener))
+}
+
+// size is what the files take, as the operator's df shows it.
+func (d *disk) size() int64 {
+	var n int64
+	for _, f := range d.names {
+		n += int64(len(f.data))
+	}
+	return n
+}
+
+func balanced(t testing.TB, st spool.Stats) {
+	t.Helper()
+	want(t, "accounted for", uint64(st.Records)+st.Acked+st.Damaged+st.Thinned+st.Dropped(), st.Recovered+st.Appended)
+}
+
+func TestTheCapDropsTheOldestSamplesAndNoEvent(t *testing.T) {
+	d := newDisk()
+	cfg, opts := small(d)
+	s := mustOpen(t, cfg, opts...)
+	const n = 2000
+	for i := range n {
+		mustAppend(t, s, spool.Class(i%50/49), fmt.Sprintf("%05d %s", i, strings.Repeat("s", 1000)))
+		if d.size() > cfg.MaxBytes {
+			t.Fatalf("after %d records: %d bytes, want at most %d", i, d.size(), cfg.MaxBytes)
+		}
+	}
+	st := s.Stats()
+	balanced(t, st)
+	want(t, "events", st.Events, n/50)
+	want(t, "bytes in Stats", st.Bytes, d.size())
+	if st.DroppedCap == 0 || st.Records < 500 {
+		t.Fatalf("dropped %d, kept %d", st.DroppedCap, st.Records)
+	}
+	got := mustRead(t, s, all, all)
+	oldest := string(got[len(got)-1].Payload[:5])
+	want(t, "kept samples are the newest ones", oldest, fmt.Sprintf("%05d", n-samplesBack(len(got)-n/50)))
+	mustClose(t, s)
+	s = mustOpen(t, cfg, opts...)
+	want(t, "after a restart", s.Stats().Records, len(got))
+	mustClose(t, s)
+}
+
+// samplesBack is how many records lie behind the k-th newest sample, itself
+// included, where the last of every 50 is an event.
+func samplesBack(k int) int { return k + (k+48)/49 }
+
+func TestTheCapThinsBeforeItDrops(t *testing.T) {
+	d := newDisk()
+	thin := func(samples []spool.Record) []spool.Record { // one of ten, once
+		var out []spool.Record
+		for i, r := range samples {
+			if i%10 == 9 && !bytes.HasPrefix(r.Payload, []byte("thin")) {
+				r.Payload = []byte("thin " + string(r.Payload[:5]))
+				out = append(out, r)
+			} else if bytes.HasPrefix(r.Payload, []byte("thin")) {
+				out = append(out, r)
+			}
+		}
+		return out
+	}
+	cfg, opts := small(d, spool.WithThin(thin))
+	s := mustOpen(t, cfg, opts...)
+	for i := range 3000 {
+		mustAppend(t, s, spool.Class(i%50/49), fmt.Sprintf("%05d %s", i, strings.Repeat("s", 1000)))
+		if d.size() > cfg.MaxBytes {
+			t.Fatalf("after %d records: %d bytes, want at most %d", i, d.size(), cfg.MaxBytes)
+		}
+	}
+	st := s.Stats()
+	balanced(t, st)
+	want(t, "events", st.Events, 60)
+	want(t, "dropped", st.DroppedCap, 0)
+	got := mustRead(t, s, all, all)
+	thinned, raw := 0, 0
+	for _, r := range got[60:] {
+		if bytes.HasPrefix(r.Payload, []byte("thin")) {
+			thinned++
+		} else if raw++; thinned > 0 {
+			t.Fatal("a sample older than a thinned one is not thinned")
+		}
+	}
+	want(t, "samples gone", int(st.Thinned), 3000-60-thinned-raw)
+	if thinned < 200 || raw < 400 {
+		t.Errorf("%d thinned, %d raw", thinned, raw)
+	}
+	want(t, "oldest thinned", string(got[len(got)-1].Payload), "thin 00009")
+}
+
+func TestAThinThatBreaksItsContractIsNotUsed(t *testing.T) {
+	for name, thin := range map[string]func([]spool.Record) []spool.Record{
+		"nothing":       func([]spool.Record) []spool.Record { return nil },
+		"all":           func(rs []spool.Record) []spool.Record { return rs },
+		"other numbers": func(rs []spool.Record) []spool.Record { return []spool.Record{{Seq: rs[0].Seq - 1}} },
+		"other class": func(rs []spool.Record) []spool.Record {
+			return []spool.Record{{Seq: rs[0].Seq, Class: spool.Event}}
+		},
+		"out of order": func(rs []spool.Record) []spool.Record { return []spool.Record{{Seq: rs[1].Seq}, {Seq: rs[0].Seq}} },
+		"too large": func(rs []spool.Record) []spool.Record {
+			return []spool.Record{{Seq: rs[0].Seq, Payload: make([]byte, spool.MaxPayload+1)}}
+		},
+		"no smaller": func(rs []spool.Record) []spool.Record {
+			rs = rs[1:]
+			for i := range rs {
+				rs[i].Payload = append(rs[i].Payload, make([]byte, 3000)...)
+			}
+			return rs
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk()
+			cfg, opts := small(d, spool.WithThin(thin))
+			s := mustOpen(t, cfg, opts...)
+			model := map[uint64]string{}
+			for i := range 400 {
+				p := fmt.Sprintf("%d %s", i, strings.Repeat("s", 100+i*20))
+				model[mustAppend(t, s, spool.Samples, p)] = p
+			}
+			st := s.Stats()
+			balanced(t, st)
+			want(t, "thinned", st.Thinned, 0)
+			if st.DroppedCap == 0 {
+				t.Error("nothing dropped")
+			}
+			for _, r := range mustRead(t, s, all, all) {
+				want(t, "payload", string(r.Payload), model[r.Seq])
+			}
+		})
+	}
+}
+
+// What is under way may be acknowledged at any time: it must still be what it
+// was.
+func TestSamplesUnderWayAreNotThinned(t *testing.T) {
+	d := newDisk()
+	cfg, opts := small(d, spool.WithThin(halve))
+	s := mustOpen(t, cfg, opts...)
+	for i := range 80 {
+		mustAppend(t, s, spool.Samples, fmt.Sprintf("%02d%s", i, strings.Repeat("u", 998)))
+	}
+	away := mustRead(t, s, all, all)
+	for range 1500 {
+		mustAppend(t, s, spool.Samples, strings.Repeat("v", 1000))
+	}
+	back := mustRead(t, s, all, all)
+	for _, r := range back {
+		if r.Seq <= away[0].Seq && len(r.Payload) != 1000 {
+			t.Fatalf("record %d was thinned under way", r.Seq)
+		}
+	}
+	if s.Stats().Thinned == 0 {
+		t.Error("nothing thinned at all")
+	}
+	balanced(t, s.Stats())
+}
+
+// An agent that is restarted all the time leaves segments with next to nothing
+// in them; they must not crowd out what is in the others.
+func TestManyShortLivesDoNotFillTheCap(t *testing.T) {
+	d := newDisk()
+	cfg, opts := small(d)
+	model := map[uint64]string{}
+	for i := range 200 {
+		s := mustOpen(t, cfg, opts...)
+		p := fmt.Sprintf("life %d", i)
+		model[mustAppend(t, s, spool.Samples, p)] = p
+		if d.size() > cfg.MaxBytes {
+			t.Fatalf("after %d lives: %d bytes", i, d.size())
+		}
+		mustClose(t, s)
+	}
+	s := mustOpen(t, cfg, opts...)
+	want(t, "records", s.Stats().Records, 200)
+	checkAgainst(t, s, model)
+}
+
+func TestEventsAloneMayPassTheCap(t *testing.T) {
+	d := newDisk()
+	cfg, opts := small(d)
+	s := mustOpen(t, cfg, opts...)
+	for range 200 {
+		mustAppend(t, s, spool.Event, strings.Repeat("e", 10000))
+	}
+	st := s.Stats()
+	want(t, "events", st.Events, 200)
+	want(t, "dropped", st.Dropped(), 0)
+	want(t, "trouble", st.Degraded, "")
+	mustAck(t, s, spool.Range{From: 0, To: 1<<64 - 1})
+	want(t, "bytes after all is acknowledged", s.Stats().Bytes, spool.SegmentBytes+8192)
+}
+
+// Acknowledgements with so many holes that a slot of the cursor cannot hold
+// them: some records come again after a restart, none is lost.
+func TestMoreRangesThanTheCursorHolds(t *testing.T) {
+	d := newDisk()
+	s := onDisk(t, d)
+	batch := make([]spool.Record, 1200)
+	for i := range batch {
+		batch[i].Payload = []byte(fmt.Sprint(i))
+	}
+	if err := s.AppendBatch(batch); err != nil {
+		t.Fatal(err)
+	}
+	model := map[uint64]string{}
+	for i, r := range batch {
+		if i%3 == 0 {
+			model[r.Seq] = string(r.Payload)
+		} else {
+			mustAck(t, s, spool.Range{From: r.Seq, To: r.Seq})
+		}
+	}
+	checkAgainst(t, s, model)
+	mustClose(t, s)
+	s = onDisk(t, d)
+	got := map[uint64]bool{}
+	for _, r := range mustRead(t, s, all, all) {
+		got[r.Seq] = true
+	}
+	for seq := range model {
+		want(t, "kept", got[seq], true)
+	}
+	want(t, "delivered again", len(got)-len(model), 2*(400-254))
+}
+
+// 35 days of the standard job, not delivered, with ten short lives a day: all
+// of it is kept in the default cap, in little memory, and reading the newest
+// or the oldest of it costs one segment.
+func TestThirtyFiveDaysFitTheCapAndLittleMemory(t *testing.T) {
+	d := newDisk()
+	const days, lives, rounds = 35, 10, 864
+	var s *spool.Spool
+	for range days * lives {
+		s = onDisk(t, d)
+		batch := make([]spool.Record, rounds)
+		for i := range batch {
+			batch[i].Payload = bytes.Repeat([]byte{byte(i)}, 200)
+		}
+		batch[0].Class = spool.Event
+		if err := s.AppendBatch(batch); err != nil {
+			t.Fatal(err)
+		}
+		mustClose(t, s)
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	s = onDisk(t, d)
+	st := s.Stats()
+	want(t, "records", st.Records, days*lives*rounds)
+	want(t, "dropped", st.Dropped(), 0)
+	reads := d.reads
+	newest := mustRead(t, s, 1, all, spool.Range{From: 0, To: st.Newest - 1})
+	if cost := d.reads - reads; len(newest) != 1 || cost > spool.SegmentBytes {
+		t.Errorf("reading the newest record: %d bytes read", cost)
+	}
+	reads = d.reads
+	oldest := mustRead(t, s, 100, all, spool.Range{From: st.Oldest + 100, To: st.Newest})
+	if cost := d.reads - reads; len(oldest) != 100 || cost > 2*spool.SegmentBytes {
+		t.Errorf("reading the oldest records: %d bytes read for %d", cost, len(oldest))
+	}
+	used := int64(heap()) - int64(before)
+	if used > 1<<20 {
+		t.Errorf("memory: %d bytes for %d records", used, st.Records)
+	}
+	t.Logf("%d records: %.0f MiB on disk, %d KiB in memory", st.Records, float64(d.size())/(1<<20), used>>10)
+	mustClose(t, s)
+	if cap := spool.DefaultConfig().MaxBytes; d.size() > cap {
+		t.Errorf("%d bytes on disk, want at most %d", d.size(), cap)
+	}
+	runtime.KeepAlive(s)
+}
+
+// A disk that fails while room is made is no reason to give anything up.
+func TestErrorsAtTheCapCostNoMoreThanTheCapDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		run := func(t testing.TB, d *disk) {
+			cfg, opts := small(d, spool.WithThin(halve))
+			s := mustOpen(t, cfg, opts...)
+			for i := range 50 {
+				s.Append(spool.Class(i%7/6), []byte(fmt.Sprintf("%02d%s", i, strings.Repeat("s", 25000)))) // the disk may fail
+				time.Sleep(30 * time.Second)
+			}
+			d.fault = nil
+			time.Sleep(10 * time.Minute)
+			mustAppend(t, s, spool.Event, "end")
+			st := s.Stats()
+			balanced(t, st)
+			want(t, "events", st.Events, 50/7+1)
+			want(t, "trouble", st.Degraded, "")
+			want(t, "records", len(mustRead(t, s, all, all)), st.Records)
+			mustClose(t, s)
+			s = mustOpen(t, cfg, opts...)
+			// What a failed sync left in an abandoned segment may be there after
+			// all, although its second copy has been thinned since.
+			if n := s.Stats().Records - st.Records; n < 0 || n > int(st.FsyncErrors) {
+				t.Fatalf("after a restart: %d records more, %d syncs failed", n, st.FsyncErrors)
+			}
+			mustClose(t, s)
+		}
+		n := operations(t, func(d *disk) { run(t, d) })
+		for _, burst := range []int{1, 5, 60} {
+			for at := 1; at <= n; at += 1 {
+				d := newDisk()
+				d.failing(at, at+burst-1, errBroken)
+				run(t, d)
+			}
+		}
+		t.Logf("%d operations, errors at each", n)
+	})
+}

@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Status is what the agent says about itself to a person at the site.
+type Status struct {
+	Site            string        `json:"site"`
+	Version         string        `json:"version"`
+	Centre          string        `json:"centre"`
+	UptimeSeconds   float64       `json:"uptime_seconds"`
+	LastSent        *time.Time    `json:"last_sent"`            // wall clock; null before the first
+	LastError       string        `json:"last_error"`           // "" while posts succeed
+	LastBeatSeconds *float64      `json:"last_beat_seconds"`    // since the last answered beat; null before the first
+	ClockOffset     *float64      `json:"clock_offset_seconds"` // wall clock minus the centre's; null when not known
+	SpoolRecords    int           `json:"spool_records"`
+	SpoolBytes      int64         `json:"spool_bytes"`
+	SpoolDropped    uint64        `json:"spool_dropped"`
+	SpoolDegraded   string        `json:"spool_degraded"` // "" while the disk works
+	Probes          []ProbeStatus `json:"probes"`
+}
+
+// ProbeStatus is the newest answer of one probe.
+type ProbeStatus struct {
+	Probe      string             `json:"probe"`
+	Kind       string             `json:"kind"`
+	Target     string             `json:"target"`
+	Reason     string             `json:"reason"`
+	Detail     string             `json:"detail,omitempty"`
+	AgeSeconds float64            `json:"age_seconds"`
+	Values     map[string]float64 `json:"values,omitempty"`
+}
+
+// Status tells how the agent is doing now.
+func (a *Agent) Status() Status {
+	now := a.clock.boottime()
+	sp := a.spool.Stats()
+	st := Status{
+		Site: a.cfg.Site, Version: a.version, Centre: redact(a.cfg.Centre.URL), UptimeSeconds: (now - a.began).Seconds(),
+		SpoolRecords: sp.Records, SpoolBytes: sp.Bytes, SpoolDropped: sp.Dropped(), SpoolDegraded: sp.Degraded,
+	}
+	if ms := a.uplink.lastDone.Load(); ms != 0 {
+		t := time.UnixMilli(ms).UTC()
+		st.LastSent = &t
+	}
+	if e := a.uplink.lastErr.Load(); e != nil {
+		st.LastError = *e
+	}
+	if heard := a.beat.heard.Load(); heard != 0 {
+		age := (now - time.Duration(heard)).Seconds()
+		st.LastBeatSeconds = &age
+	}
+	if offset, ok := a.clock.Offset(); ok {
+		s := offset.Seconds()
+		st.ClockOffset = &s
+	}
+	for _, m := range a.collect.newest() {
+		p := ProbeStatus{
+			Probe: m.Probe, Kind: string(m.Kind), Target: m.Target, Reason: string(m.Reason), Detail: m.Detail,
+			AgeSeconds: (now - m.began).Seconds(), Values: map[string]float64{},
+		}
+		for _, f := range m.Fields {
+			p.Values[f.Name] = f.Value
+		}
+		st.Probes = append(st.Probes, p)
+	}
+	slices.SortFunc(st.Probes, func(x, y ProbeStatus) int { return strings.Compare(x.Probe, y.Probe) })
+	return st
+}
+
+// LocalAddr is where metrics and status are served, "" for nowhere.
+func (a *Agent) LocalAddr() string {
+	if a.local == nil {
+		return ""
+	}
+	return a.local.Addr().String()
+}
+
+func (a *Agent) registerSelf() {
+	a.metrics.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "thongsuot_agent_last_sent_timestamp_seconds", Help: "When the centre last acknowledged results, by the wall clock; 0 is never.",
+		}, func() float64 { return float64(a.uplink.lastDone.Load()) / 1e3 }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "thongsuot_agent_clock_offset_seconds", Help: "Wall clock minus the centre's clock; 0 while that is not known.",
+		}, func() float64 { o, _ := a.clock.Offset(); return o.Seconds() }),
+		newestCollector{a},
+	)
+}
+
+// newestCollector exports the newest values of every probe, so that a local
+// Prometheus sees what the centre gets.
+type newestCollector struct{ a *Agent }
+
+// Describe says that what is collected depends on the probes.
+func (newestCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect exports one gauge for each value.
+func (c newestCollector) Collect(out chan<- prometheus.Metric) {
+	for _, m := range c.a.collect.newest() {
+		labels := prometheus.Labels{"probe": m.Probe, "target": m.Target}
+		emit := func(name string, v float64) {
+			desc := prometheus.NewDesc(string(m.Kind)+"_"+name, "Newest value of the probes of kind "+string(m.Kind)+".", nil, labels)
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v)
+		}
+		ok := 0.0
+		if m.OK() {
+			ok = 1
+		}
+		emit("ok", ok)
+		emit("reason_code", float64(m.Reason.Code()))
+		for _, f := range m.Fields {
+			emit(f.Name, f.Value)
+		}
+	}
+}
+
+func (a *Agent) serveLocal(ctx context.Context) {
+	if a.local == nil {
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(a.Status()) // the reader went away: nothing to do about it
+	})
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	context.AfterFunc(ctx, func() { _ = srv.Close() })
+	go func() { _ = srv.Serve(a.local) }() // ends with Close
+}

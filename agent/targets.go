@@ -1,0 +1,203 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"thongsuot"
+	"thongsuot/probes"
+)
+
+// resolverPort is where a resolver listens when its address says nothing else.
+const resolverPort = 53
+
+// Targets makes the probes that the configuration asks for, with what is found
+// on this machine. What cannot be found is logged with a hint and left out; a
+// probe that is configured wrongly is an error that names its field.
+func Targets(cfg Config, version string, log *slog.Logger) ([]probes.Probe, error) {
+	m := maker{cfg: cfg, version: version, log: log, seen: map[string]bool{}}
+	m.gateways()
+	m.resolvers()
+	m.centre()
+	m.portals()
+	m.items()
+	m.machine()
+	if len(m.errs) > 0 {
+		return nil, errors.Join(m.errs...)
+	}
+	return m.out, nil
+}
+
+type maker struct {
+	cfg     Config
+	version string
+	log     *slog.Logger
+	out     []probes.Probe
+	errs    []error
+	seen    map[string]bool
+}
+
+func (m *maker) add(field string, p probes.Probe, err error) {
+	switch {
+	case err != nil:
+		// A probe checks all its fields at once; each of them gets its place in the file.
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			m.errs = append(m.errs, fmt.Errorf("%s.%s", field, line))
+		}
+	case m.seen[p.Name]:
+		m.errs = append(m.errs, fmt.Errorf("%s.name: another probe is called that too (got %q)", field, p.Name))
+	default:
+		m.seen[p.Name] = true
+		m.out = append(m.out, p)
+	}
+}
+
+func (m *maker) gateways() {
+	var addrs []string
+	switch g := m.cfg.Probes.Gateway; g {
+	case "off":
+	case "auto":
+		found, err := probes.Gateways(m.cfg.Procfs)
+		if err != nil {
+			m.log.Warn("gateway not probed", "err", err)
+		}
+		for _, f := range found {
+			addrs = append(addrs, f.Addr.String())
+		}
+	default:
+		addrs = []string{g}
+	}
+	for i, addr := range addrs {
+		c := probes.DefaultICMPConfig()
+		c.Name, c.Host = numbered(thongsuot.NameGateway, i), addr
+		p, err := probes.NewICMP(c)
+		m.add("probes.gateway", p, err)
+	}
+}
+
+func (m *maker) resolvers() {
+	addrs := m.cfg.Probes.Resolvers
+	if len(addrs) == 1 && addrs[0] == "off" {
+		return
+	}
+	if len(addrs) == 0 {
+		found, err := probes.Resolvers(m.cfg.Probes.ResolvConf)
+		if err != nil {
+			m.log.Warn("resolver not probed", "err", err)
+		}
+		for _, f := range found {
+			addrs = append(addrs, netip.AddrPortFrom(f.Addr, resolverPort).String())
+		}
+	}
+	for i, addr := range addrs {
+		c := probes.DefaultDNSConfig()
+		c.Name, c.Resolver, c.Question = numbered("resolver", i), addr, m.question()
+		p, err := probes.NewDNS(c)
+		m.add(fmt.Sprintf("probes.resolvers[%d]", i), p, err)
+	}
+}
+
+// question is the name that resolvers are asked for: the one that counts here.
+func (m *maker) question() string {
+	for _, p := range m.cfg.Probes.Portals {
+		if host := hostOf(p.URL); host != "" {
+			if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
+				return host
+			}
+		}
+	}
+	return probes.DefaultDNSConfig().Question
+}
+
+func (m *maker) centre() {
+	if !m.cfg.Probes.Centre || m.cfg.Centre.URL == "" {
+		return
+	}
+	host, port, err := m.cfg.Centre.hostPort()
+	if err != nil {
+		m.errs = append(m.errs, err)
+		return
+	}
+	c := probes.DefaultTCPConfig()
+	c.Name, c.Host = "centre", host
+	c.Port, _ = strconv.Atoi(port) // url.Parse took it for a number
+	p, err := probes.NewTCP(c)
+	m.add("centre.url", p, err)
+}
+
+func (m *maker) portals() {
+	for i, item := range m.cfg.Probes.Portals {
+		c := item.PortalConfig
+		if c.UserAgent == "" || c.UserAgent == probes.DefaultPortalConfig().UserAgent {
+			c.UserAgent = probes.UserAgent(m.version, m.cfg.Probes.Contact)
+		}
+		p, err := probes.NewPortal(c)
+		m.add(fmt.Sprintf("probes.portals[%d]", i), p, err)
+	}
+}
+
+func (m *maker) items() {
+	for i, item := range m.cfg.Probes.ICMP {
+		p, err := probes.NewICMP(item.ICMPConfig)
+		m.add(fmt.Sprintf("probes.icmp[%d]", i), p, err)
+	}
+	for i, item := range m.cfg.Probes.TCP {
+		p, err := probes.NewTCP(item.TCPConfig)
+		m.add(fmt.Sprintf("probes.tcp[%d]", i), p, err)
+	}
+	for i, item := range m.cfg.Probes.UPS {
+		p, err := probes.NewUPS(item.UPSConfig)
+		m.add(fmt.Sprintf("probes.ups[%d]", i), p, err)
+	}
+}
+
+// machine adds the probes of the machine itself.
+func (m *maker) machine() {
+	boot := probes.DefaultBootConfig()
+	boot.Name, boot.Proc = "boot", m.cfg.Procfs
+	p, err := probes.NewBoot(boot)
+	m.add("procfs", p, err)
+
+	if !m.cfg.Probes.Mains {
+		return
+	}
+	mains := probes.DefaultMainsConfig()
+	mains.Name, mains.Root = "mains", filepath.Join(m.cfg.Sysfs, "class", "power_supply")
+	p, err = probes.NewMains(mains)
+	if err == nil && probes.Run(context.Background(), p).Reason == thongsuot.ReasonNotPresent {
+		return // no adapter or battery here: a row that never says anything helps nobody
+	}
+	m.add("sysfs", p, err)
+}
+
+func numbered(name string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, i+1)
+}
+
+func hostOf(rawURL string) string {
+	host, _, err := CentreConfig{URL: rawURL}.hostPort()
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// phase spreads the first runs of probes and sites over their interval, the
+// same way at every start, so that 124 agents do not ask in one second.
+func phase(site, name string, every time.Duration) time.Duration {
+	h := uint64(14695981039346656037) // FNV-1a
+	for _, c := range []byte(site + "\x00" + name) {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return time.Duration(h % uint64(every))
+}

@@ -1,0 +1,182 @@
+package central
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"thongsuot/incident"
+	"thongsuot/wire"
+)
+
+// guard refuses beats that were heard before. Start, seq and try of a site
+// only rise; the last answer is kept, so that a datagram that came twice is
+// answered twice and heard once.
+type guard struct {
+	mu   sync.Mutex
+	last map[string]heardBeat // by site
+}
+
+type heardBeat struct {
+	start, seq uint32
+	try        uint8
+	reply      []byte
+}
+
+func newGuard() *guard { return &guard{last: map[string]heardBeat{}} }
+
+// errReplayed marks a beat older than one that was heard.
+var errReplayed = errors.New("replayed beat")
+
+// admit decides about a beat: a stored answer for a duplicate, errReplayed for
+// an older one, nothing for a new one.
+func (g *guard) admit(site string, b wire.Beat) (answer []byte, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l, known := g.last[site]
+	switch {
+	case !known, b.Start > l.start, b.Start == l.start && b.Seq > l.seq, b.Start == l.start && b.Seq == l.seq && b.Try > l.try:
+		return nil, nil
+	case b.Start == l.start && b.Seq == l.seq && b.Try == l.try:
+		return l.reply, nil
+	default:
+		return nil, errReplayed
+	}
+}
+
+func (g *guard) remember(site string, b wire.Beat, reply []byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last[site] = heardBeat{b.Start, b.Seq, b.Try, reply}
+}
+
+// started takes the word of an authenticated write for which start of the
+// agent is the present one: a box whose counter was lost is believed again.
+func (g *guard) started(site string, start uint32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if l, known := g.last[site]; known && start < l.start {
+		g.last[site] = heardBeat{start: start}
+	}
+}
+
+// beats answers signs of life, over UDP and over HTTP.
+type beats struct {
+	tokens *tokens
+	loop   *loop
+	guard  *guard
+	epoch  uint32
+	now    func() time.Time
+	log    *slog.Logger
+	count  *prometheus.CounterVec
+}
+
+func newBeats(t *tokens, lp *loop, g *guard, epoch uint32, log *slog.Logger, reg prometheus.Registerer) *beats {
+	b := &beats{
+		tokens: t, loop: lp, guard: g, epoch: epoch, now: time.Now, log: log,
+		count: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "thongsuot_beats_total", Help: "Beats that arrived, by outcome: heard, repeated, old_epoch, replayed, forged, unknown, malformed, failed.",
+		}, []string{"outcome"}),
+	}
+	reg.MustRegister(b.count)
+	return b
+}
+
+// take answers one datagram; nil is no answer. Whoever cannot prove to be a
+// site gets none, so that the port tells a scanner nothing.
+func (b *beats) take(ctx context.Context, datagram []byte) []byte {
+	outcome, reply := b.judge(ctx, datagram)
+	b.count.WithLabelValues(outcome).Inc()
+	return reply
+}
+
+func (b *beats) judge(ctx context.Context, datagram []byte) (outcome string, reply []byte) {
+	id, err := wire.BeatID(datagram)
+	if err != nil {
+		return "malformed", nil
+	}
+	token, ok, err := b.tokens.id(ctx, id)
+	if err != nil {
+		b.log.Error("beat not heard", "err", err)
+		return "failed", nil
+	}
+	if !ok {
+		return "unknown", nil
+	}
+	beat, err := wire.UnmarshalBeat(datagram, token.BeatKey)
+	if err != nil {
+		return "forged", nil
+	}
+	now := b.now()
+	answer := wire.Reply{ID: beat.ID, Start: beat.Start, Seq: beat.Seq, Try: beat.Try, Time: now, Epoch: b.epoch}
+	if beat.Epoch != b.epoch {
+		// It may be a recording from before this centre started: answered, not believed.
+		return "old_epoch", answer.Marshal(token.BeatKey)
+	}
+	kept, err := b.guard.admit(token.Site, beat)
+	if err != nil {
+		return "replayed", nil
+	}
+	if kept != nil {
+		return "repeated", kept
+	}
+	if err := b.loop.observe(ctx, observation(token.Site, now, beat)); err != nil {
+		b.log.Error("beat heard, its change waits for the ledger", "err", err, "site", token.Site)
+	}
+	answer.Heard = true
+	reply = answer.Marshal(token.BeatKey)
+	b.guard.remember(token.Site, beat, reply)
+	return "heard", reply
+}
+
+func observation(site string, now time.Time, b wire.Beat) incident.Observation {
+	has := func(flag uint8) bool { return b.Flags&flag != 0 }
+	return incident.Observation{
+		Site: site, At: now, Start: b.Start,
+		Beat: &incident.Beat{
+			OnBattery: has(wire.FlagOnBattery), LowBattery: has(wire.FlagLowBattery), MainsPresent: has(wire.FlagMainsPresent),
+			ShuttingDown: has(wire.FlagShuttingDown), Stopping: has(wire.FlagStopping), Runtime: b.Runtime,
+		},
+	}
+}
+
+// serve answers datagrams until the socket is closed.
+func (b *beats) serve(ctx context.Context, conn net.PacketConn) {
+	buf := make([]byte, wire.BeatSize+1) // one more, to see what is too long
+	for {
+		n, from, err := conn.ReadFrom(buf)
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			b.log.Warn("beat not read", "err", err)
+			continue
+		}
+		if reply := b.take(ctx, buf[:n]); reply != nil {
+			_, _ = conn.WriteTo(reply, from) // lost like any datagram: the agent tries again
+		}
+	}
+}
+
+// ServeHTTP answers a beat that came as the body of a POST.
+func (b *beats) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, wire.BeatSize+1))
+	if err != nil {
+		http.Error(w, "not a beat", http.StatusBadRequest)
+		return
+	}
+	reply := b.take(r.Context(), body)
+	if reply == nil {
+		http.Error(w, "not a beat of a known site", http.StatusUnauthorized)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	_, _ = w.Write(reply) // the agent went away
+}

@@ -1,0 +1,143 @@
+package central_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"thongsuot/wire"
+)
+
+func TestBeatIsHeardAndAnswered(t *testing.T) {
+	h := newHouse(t)
+	b := h.beater("25051")
+	b.meet()
+	b.beat.Try = 2
+	r, ok := b.send(b.beat.Marshal(b.key))
+	if !ok || !r.Heard || !r.Answers(b.beat) || time.Since(r.Time).Abs() > time.Minute {
+		t.Fatalf("%+v %v", r, ok)
+	}
+	if !strings.Contains(h.head("25051"), "ình thường") {
+		t.Error("a site that beats is not shown as well")
+	}
+}
+
+// A beat that came twice is answered twice, the same, and heard once.
+func TestDuplicateIsAnsweredFromMemory(t *testing.T) {
+	h := newHouse(t)
+	b := h.beater("25051")
+	b.meet()
+	d := b.beat.Marshal(b.key)
+	first, ok1 := b.send(d)
+	second, ok2 := b.send(d)
+	if !ok1 || !ok2 || first != second {
+		t.Errorf("%+v %v, then %+v %v", first, ok1, second, ok2)
+	}
+	if got := h.metric(`thongsuot_beats_total{outcome="heard"}`); got != "1" {
+		t.Errorf("heard %s times", got)
+	}
+}
+
+func TestWhoCannotProveItselfGetsNoAnswer(t *testing.T) {
+	h := newHouse(t)
+	b := h.beater("25051")
+	b.meet()
+	b.beat.Seq = 5
+	old := b.beat.Marshal(b.key)
+	if r, ok := b.send(old); !ok || !r.Heard {
+		t.Fatal("a good beat was not heard")
+	}
+	b.beat.Seq = 6
+	if _, ok := b.send(b.beat.Marshal(b.key)); !ok {
+		t.Fatal("a good beat was not heard")
+	}
+	f := func(name string, datagram []byte, outcome string) {
+		t.Run(name, func(t *testing.T) {
+			if r, ok := b.send(datagram); ok {
+				t.Errorf("answered: %+v", r)
+			}
+			if got := h.metric(`thongsuot_beats_total{outcome="` + outcome + `"}`); got != "1" {
+				t.Errorf("counted as %s: %q", outcome, got)
+			}
+		})
+	}
+	forged := bytes.Clone(old)
+	forged[21] = wire.FlagOnBattery
+	stranger := b.beat
+	stranger.ID = [8]byte{1}
+	f("replayed", old, "replayed")
+	f("forged", forged, "forged")
+	f("stranger", stranger.Marshal(b.key), "unknown")
+	f("noise", []byte("GET / HTTP/1.1\r\n\r\n"), "malformed")
+}
+
+// A recording of a beat from before a restart is no sign of life after it.
+func TestRestartForgetsNoReplay(t *testing.T) {
+	h := newHouse(t)
+	b := h.beater("25051")
+	b.meet()
+	recorded := b.beat.Marshal(b.key)
+	if r, ok := b.send(recorded); !ok || !r.Heard {
+		t.Fatal("a good beat was not heard")
+	}
+	h.stop()
+	h.start()
+	b2 := h.beater("25051")
+	if r, ok := b2.send(recorded); !ok || r.Heard {
+		t.Errorf("a recording is believed after a restart: %+v %v", r, ok)
+	}
+}
+
+// A box whose counter of starts was lost is believed again once a write, which
+// its token proves, has told the new count.
+func TestLostCounterIsHealedByAWrite(t *testing.T) {
+	h := newHouse(t)
+	b := h.beater("25051")
+	b.meet()
+	b.beat.Start = 9
+	if r, ok := b.send(b.beat.Marshal(b.key)); !ok || !r.Heard {
+		t.Fatal("a good beat was not heard")
+	}
+	b.beat.Start = 2
+	if _, ok := b.send(b.beat.Marshal(b.key)); ok {
+		t.Fatal("an older start is answered")
+	}
+	if status, _, text := h.post("25051", lines(1, time.Now()), ours(2, wire.SeqRange{From: 1, To: 1})); status != http.StatusNoContent {
+		t.Fatal(status, text)
+	}
+	if r, ok := b.send(b.beat.Marshal(b.key)); !ok || !r.Heard {
+		t.Error("it is not believed after the write")
+	}
+}
+
+func TestBeatOverHTTP(t *testing.T) {
+	h := newHouse(t)
+	b := h.beater("25051")
+	b.meet()
+	post := func(d []byte) (int, []byte) {
+		resp, err := http.Post("http://"+h.server.WriteAddr()+wire.PathBeat, "application/octet-stream", bytes.NewReader(d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, body
+	}
+	status, body := post(b.beat.Marshal(b.key))
+	r, err := wire.UnmarshalReply(body, b.key)
+	if status != http.StatusOK || err != nil || !r.Heard {
+		t.Errorf("%d %v %+v", status, err, r)
+	}
+	if status, _ := post([]byte("noise")); status != http.StatusUnauthorized {
+		t.Errorf("noise: %d", status)
+	}
+	if status, _ := post(bytes.Repeat([]byte("x"), 10_000)); status != http.StatusBadRequest {
+		t.Errorf("a large body: %d", status)
+	}
+}

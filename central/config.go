@@ -1,0 +1,122 @@
+package central
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"thongsuot/alerting"
+	"thongsuot/incident"
+	"thongsuot/store"
+)
+
+// Config is the centre's whole configuration.
+type Config struct {
+	Name     string          `yaml:"name"`     // of the province, as pages and messages show it. Default "tỉnh Lâm Đồng"
+	DataDir  string          `yaml:"data_dir"` // store, ledger and quarantine. Default /var/lib/thongsuot-central
+	Zone     string          `yaml:"zone"`     // time zone of the province. Default Asia/Ho_Chi_Minh
+	Registry []string        `yaml:"registry"` // folders of the registry; later ones add sites. Default /etc/thongsuot/registry
+	Ingest   IngestConfig    `yaml:"ingest"`
+	Pages    PagesConfig     `yaml:"pages"`
+	Store    store.Config    `yaml:"store"`
+	Incident incident.Config `yaml:"incident"`
+	Alerting alerting.Config `yaml:"alerting"`
+}
+
+// IngestConfig says where agents reach the centre.
+type IngestConfig struct {
+	Listen      string `yaml:"listen"`        // TCP, the write API. Default 127.0.0.1:8086
+	Beat        string `yaml:"beat"`          // UDP, the beats. Default the address of listen
+	TLSCertFile string `yaml:"tls_cert_file"` // PEM; needed to listen beyond this machine
+	TLSKeyFile  string `yaml:"tls_key_file"`
+}
+
+// PagesConfig says where people reach the centre.
+type PagesConfig struct {
+	Listen string `yaml:"listen"` // loopback only, since there are no accounts yet. Default 127.0.0.1:8080
+}
+
+// DefaultConfig serves this machine alone.
+func DefaultConfig() Config {
+	samples := store.DefaultConfig()
+	samples.Dir = "" // below data_dir
+	return Config{
+		Name: "tỉnh Lâm Đồng", DataDir: "/var/lib/thongsuot-central", Zone: "Asia/Ho_Chi_Minh", Registry: []string{"/etc/thongsuot/registry"},
+		Ingest: IngestConfig{Listen: "127.0.0.1:8086"}, Pages: PagesConfig{Listen: "127.0.0.1:8080"},
+		Store: samples, Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
+	}
+}
+
+// Validate names every field that cannot work, with its value.
+func (c Config) Validate() error {
+	var errs []error
+	if c.DataDir == "" {
+		errs = append(errs, errors.New(`data_dir: must name a folder (got "")`))
+	}
+	if _, err := time.LoadLocation(c.Zone); err != nil || c.Zone == "" {
+		errs = append(errs, fmt.Errorf("zone: want a name such as Asia/Ho_Chi_Minh (got %q)", c.Zone))
+	}
+	if len(c.Registry) == 0 {
+		errs = append(errs, errors.New("registry: must name at least one folder with sites.csv"))
+	}
+	errs = append(errs, c.Ingest.validate(), c.Pages.validate(), c.validateStore(), c.Incident.Validate(), c.Alerting.Validate())
+	return errors.Join(errs...)
+}
+
+func (c Config) validateStore() error {
+	s := c.Store
+	if s.Dir == "" {
+		s.Dir = c.DataDir
+	}
+	err := s.Validate()
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store.%s", strings.ReplaceAll(err.Error(), "\n", "\nstore."))
+}
+
+func (c IngestConfig) validate() error {
+	own, err := loopback("ingest.listen", c.Listen)
+	if err != nil {
+		return err
+	}
+	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
+		return fmt.Errorf("ingest.tls_cert_file, ingest.tls_key_file: both or none (got %q and %q)", c.TLSCertFile, c.TLSKeyFile)
+	}
+	if !own && c.TLSCertFile == "" {
+		return fmt.Errorf("ingest.listen: beyond this machine tls_cert_file and tls_key_file are needed, or tokens would cross the network in clear (got %q)", c.Listen)
+	}
+	if c.Beat != "" {
+		if _, err := loopback("ingest.beat", c.Beat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c PagesConfig) validate() error {
+	own, err := loopback("pages.listen", c.Listen)
+	if err == nil && !own {
+		return fmt.Errorf("pages.listen: must be a loopback address until there are accounts; from another machine use ssh -L (got %q)", c.Listen)
+	}
+	return err
+}
+
+// loopback tells whether an address to listen on stays within this machine.
+func loopback(field, addr string) (bool, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" {
+		return false, fmt.Errorf("%s: want address:port (got %q)", field, addr)
+	}
+	if host == "localhost" {
+		return true, nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if host != "" && err != nil {
+		return false, fmt.Errorf("%s: want an IP address and a port (got %q)", field, addr)
+	}
+	return ip.IsLoopback(), nil
+}

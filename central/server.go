@@ -1,0 +1,315 @@
+// Package central is the centre of a province: it takes in what agents send,
+// stores it, decides what is wrong, tells people and shows pages. It wires the
+// other packages together and holds what only the whole can hold: who may
+// write, in which order things become durable, and how all of it ends.
+//
+// Order of durability: samples in the store, changes of incidents in the
+// ledger, the sequence in the ledger, then the acknowledgement. A kill at any
+// point loses nothing that was acknowledged; what was not is offered again.
+package central
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"thongsuot"
+	"thongsuot/alerting"
+	"thongsuot/dashboards"
+	"thongsuot/incident"
+	"thongsuot/ledger"
+	"thongsuot/registry"
+	"thongsuot/store"
+	"thongsuot/wire"
+)
+
+// Timeouts of the write API. Agents on weak lines are slow honestly, so a body
+// may take long; headers may not.
+const (
+	headerTimeout = 5 * time.Second
+	bodyTimeout   = 60 * time.Second
+	idleTimeout   = 3 * time.Minute
+	maxHeader     = 8 << 10
+	stopTime      = 5 * time.Second
+)
+
+// Server is a centre, ready to run.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	registry *registry.Live
+	store    *store.Store
+	ledger   *ledger.Ledger
+	loop     *loop
+	alerting *alerting.Dispatcher
+	beats    *beats
+	done     chan struct{} // closed when Run ends: page streams end with it
+
+	writeAPI, pages  *http.Server
+	writeLn, pagesLn net.Listener
+	beatConn         net.PacketConn
+}
+
+// New opens the store, the ledger, the registry and every socket. Errors of
+// the configuration name the field; what was opened is closed again on error.
+func New(cfg Config, version string, log *slog.Logger) (*Server, error) {
+	if cfg.Store.Dir == "" {
+		cfg.Store.Dir = filepath.Join(cfg.DataDir, "store")
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: log, done: make(chan struct{})}
+	if err := s.build(version); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) build(version string) error {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	zone, err := time.LoadLocation(s.cfg.Zone)
+	if err != nil {
+		return fmt.Errorf("zone: %w", err)
+	}
+	if err := s.open(zone, s.log, reg); err != nil {
+		return err
+	}
+	if err := s.wire(zone, version, s.log, reg); err != nil {
+		return err
+	}
+	return s.listen()
+}
+
+// open opens what is durable.
+func (s *Server) open(zone *time.Location, log *slog.Logger, reg prometheus.Registerer) (err error) {
+	if err := os.MkdirAll(s.cfg.DataDir, 0o750); err != nil {
+		return fmt.Errorf("data_dir: %w (give the centre a folder that it may write)", err)
+	}
+	if s.registry, err = registry.OpenLive(log, reg, zone, s.cfg.Registry...); err != nil {
+		return err
+	}
+	if s.ledger, err = ledger.Open(filepath.Join(s.cfg.DataDir, "ledger.db")); err != nil {
+		return err
+	}
+	s.store, err = store.Open(s.cfg.Store, log, reg)
+	return err
+}
+
+// wire connects the parts, in the direction in which data flow.
+func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg *prometheus.Registry) error {
+	engine, err := incident.New(s.cfg.Incident, time.Now())
+	if err != nil {
+		return err
+	}
+	notifiers, err := s.cfg.Alerting.Notifiers(log)
+	if err != nil {
+		return err
+	}
+	s.loop = newLoop(engine, s.ledger, log, reg)
+	if err := s.loop.restore(context.Background(), s.registry.Current().Sites()); err != nil {
+		return err
+	}
+	site := func(code string) (thongsuot.Site, bool) { return s.registry.Current().Site(code) }
+	s.alerting = alerting.New(s.cfg.Alerting, notifiers, s.ledger, site, zone, log, reg)
+	src := &source{
+		registry: s.registry, loop: s.loop, ledger: s.ledger, store: s.store, now: time.Now,
+		channels: channels(notifiers), changed: make(chan struct{}),
+	}
+	s.loop.told, s.loop.stir = s.alerting.Wake, src.stir
+
+	epoch := newEpoch()
+	g, t := newGuard(), &tokens{ledger: s.ledger, now: time.Now}
+	s.beats = newBeats(t, s.loop, g, epoch, log, reg)
+	s.writeAPI = s.newWriteAPI(newIngest(t, s.store, s.ledger, s.loop, g, epoch, log, reg))
+	handler, err := dashboards.Handler(src, dashboards.Options{
+		Log: log, Registerer: reg, Zone: zone, Place: s.cfg.Name, Version: version, Done: s.done,
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", handler)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", s.health)
+	s.pages = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	return nil
+}
+
+func (s *Server) newWriteAPI(in *ingest) *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle("POST "+wire.PathWrite, in)
+	mux.Handle("POST "+wire.PathBeat, s.beats)
+	ping := func(w http.ResponseWriter, _ *http.Request) {
+		wire.SetTime(w.Header(), time.Now())
+		w.WriteHeader(http.StatusNoContent)
+	}
+	mux.HandleFunc("GET "+wire.PathPing, ping)
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"name":"thongsuot","message":"ready for writes","status":"pass","checks":[]}`))
+	})
+	return &http.Server{
+		Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // handshakes that scanners break off
+	}
+}
+
+// health says whether the centre can do its work.
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.ledger.OpenIncidents(r.Context()); err != nil {
+		http.Error(w, "the ledger cannot be read", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+func (s *Server) listen() (err error) {
+	if s.writeLn, err = net.Listen("tcp", s.cfg.Ingest.Listen); err != nil {
+		return fmt.Errorf("ingest.listen: %w (free the port or choose another)", err)
+	}
+	if s.cfg.Ingest.TLSCertFile != "" {
+		cert, err := tls.LoadX509KeyPair(s.cfg.Ingest.TLSCertFile, s.cfg.Ingest.TLSKeyFile)
+		if err != nil {
+			return fmt.Errorf("ingest.tls_cert_file, ingest.tls_key_file: %w", err)
+		}
+		s.writeLn = tls.NewListener(s.writeLn, &tls.Config{
+			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		})
+	}
+	beat := s.cfg.Ingest.Beat
+	if beat == "" {
+		beat = s.writeLn.Addr().String() // the port that was given, when the configuration says 0
+	}
+	if s.beatConn, err = net.ListenPacket("udp", beat); err != nil {
+		return fmt.Errorf("ingest.beat: %w (free the port or choose another)", err)
+	}
+	if s.pagesLn, err = net.Listen("tcp", s.cfg.Pages.Listen); err != nil {
+		return fmt.Errorf("pages.listen: %w (free the port or choose another)", err)
+	}
+	return nil
+}
+
+// WriteAddr is where agents write.
+func (s *Server) WriteAddr() string { return s.writeLn.Addr().String() }
+
+// BeatAddr is where beats go.
+func (s *Server) BeatAddr() string { return s.beatConn.LocalAddr().String() }
+
+// PagesAddr is where people look.
+func (s *Server) PagesAddr() string { return s.pagesLn.Addr().String() }
+
+// Reload reads the registry again. A failure keeps the last good one.
+func (s *Server) Reload(ctx context.Context) error {
+	if err := s.registry.Reload(); err != nil {
+		return err
+	}
+	return s.loop.setSites(ctx, s.registry.Current().Sites())
+}
+
+// Run serves until ctx ends or a part fails, then stops in the order in which
+// data flow, so that what was taken in is recorded and told.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.close()
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var wg sync.WaitGroup
+	wg.Go(func() { s.loop.run(working) })
+	wg.Go(func() { s.alerting.Run(working) })
+	wg.Go(func() { s.beats.serve(working, s.beatConn) })
+	wg.Go(func() { s.followDay(working) })
+
+	failed := make(chan error, 2)
+	serve := func(name string, srv *http.Server, ln net.Listener) {
+		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	go serve("write API", s.writeAPI, s.writeLn)
+	go serve("pages", s.pages, s.pagesLn)
+
+	s.log.Info("centre ready", "pages", "http://"+s.PagesAddr()+"/", "writes", s.WriteAddr(), "beats", s.BeatAddr(), "sites", len(s.registry.Current().Sites()))
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	close(s.done)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	err = errors.Join(err, s.writeAPI.Shutdown(last), s.beatConn.Close(), s.pages.Shutdown(last))
+	stop()
+	wg.Wait()
+	return err
+}
+
+// followDay lets sites come and go at midnight, as the registry has them dated.
+func (s *Server) followDay(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := s.loop.setSites(ctx, s.registry.Current().Sites()); err != nil {
+				s.log.Error("sites of the day not taken over", "err", err)
+			}
+		}
+	}
+}
+
+func (s *Server) close() {
+	if s.store != nil {
+		if err := s.store.Close(); err != nil {
+			s.log.Error("store not closed cleanly", "err", err)
+		}
+	}
+	if s.ledger != nil {
+		if err := s.ledger.Close(); err != nil {
+			s.log.Error("ledger not closed cleanly", "err", err)
+		}
+	}
+	for _, c := range []interface{ Close() error }{s.writeLn, s.pagesLn, s.beatConn} {
+		if c != nil {
+			_ = c.Close() // closed already after Run
+		}
+	}
+}
+
+func channels(notifiers map[string][]alerting.Notifier) []string {
+	var out []string
+	for _, ns := range notifiers {
+		for _, n := range ns {
+			if !slices.Contains(out, n.Name()) {
+				out = append(out, n.Name())
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// newEpoch names this run of the centre, so that an agent sees that it restarted.
+func newEpoch() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint32(b[:]) | 1
+}

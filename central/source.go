@@ -1,0 +1,240 @@
+package central
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"thongsuot"
+	"thongsuot/dashboards"
+	"thongsuot/incident"
+	"thongsuot/ledger"
+	"thongsuot/registry"
+	"thongsuot/store"
+)
+
+const (
+	recent      = 7 * 24 * time.Hour // how far back pages list incidents
+	maxRecent   = 500
+	chartPoints = 240              // about one for each two pixels
+	minStep     = 10 * time.Second // a round
+)
+
+// source is what the pages show: the engine's word for now, the ledger's for
+// what happened, the store's for what was measured.
+type source struct {
+	registry *registry.Live
+	loop     *loop
+	ledger   *ledger.Ledger
+	store    *store.Store
+	channels []string
+	now      func() time.Time
+
+	mu      sync.Mutex
+	changed chan struct{}
+}
+
+var _ dashboards.Source = (*source)(nil)
+
+// stir wakes every page that waits for a change.
+func (s *source) stir() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Changed is closed at the next change.
+func (s *source) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s *source) centre() dashboards.Centre {
+	return dashboards.Centre{At: s.now(), Channels: s.channels}
+}
+
+// Overview is every site as it is now.
+func (s *source) Overview(ctx context.Context) (dashboards.Overview, error) {
+	v := dashboards.Overview{Centre: s.centre()}
+	for _, site := range s.registry.Current().Sites() {
+		v.Sites = append(v.Sites, s.status(site))
+	}
+	var err error
+	v.Recent, err = s.ledger.Incidents(ctx, "", v.At.Add(-recent), v.At, maxRecent)
+	return v, err
+}
+
+func (s *source) status(site thongsuot.Site) dashboards.Status {
+	st, ok := s.loop.status(site.Code)
+	if !ok {
+		return dashboards.Status{Site: site}
+	}
+	out := dashboards.Status{
+		Site: site, Verdict: st.Verdict, Since: st.Since, LastHeard: st.Heard, Suspect: st.Suspect, Probes: st.Results,
+	}
+	if st.Incident != "" {
+		out.Incidents = []string{st.Incident}
+	}
+	return out
+}
+
+// Site is one site, with its series unless span is 0.
+func (s *source) Site(ctx context.Context, code string, span time.Duration) (dashboards.SiteView, error) {
+	site, ok := s.registry.Current().Site(code)
+	if !ok {
+		return dashboards.SiteView{}, fmt.Errorf("site %s: %w", code, dashboards.ErrNotFound)
+	}
+	v := dashboards.SiteView{Centre: s.centre(), Status: s.status(site)}
+	if st, ok := s.loop.status(code); ok {
+		v.Agent = agentFacts(st)
+	}
+	incidents, err := s.ledger.Incidents(ctx, code, v.At.Add(-max(recent, span)), v.At, maxRecent)
+	if err != nil {
+		return v, err
+	}
+	for _, in := range incidents {
+		iv, err := s.history(ctx, in)
+		if err != nil {
+			return v, err
+		}
+		v.Incidents = append(v.Incidents, iv)
+	}
+	if span > 0 {
+		v.Tracks, err = s.tracks(ctx, code, v.Probes, v.At, span)
+	}
+	return v, err
+}
+
+func agentFacts(st incident.Status) dashboards.Agent {
+	a := dashboards.Agent{Boot: st.Boot}
+	for _, r := range st.Results {
+		if r.Kind != thongsuot.ProbeAgent {
+			continue
+		}
+		a.Version = r.Detail
+		uptime, _ := r.Field(thongsuot.FieldUptime)
+		a.Uptime = time.Duration(uptime * float64(time.Second))
+		records, _ := r.Field(thongsuot.FieldSpoolRecords)
+		bytes, _ := r.Field(thongsuot.FieldSpoolBytes)
+		dropped, _ := r.Field(thongsuot.FieldDroppedTotal)
+		a.SpoolRecords, a.SpoolBytes, a.Dropped = int64(records), int64(bytes), int64(dropped)
+	}
+	return a
+}
+
+// Incident is one incident with its history.
+func (s *source) Incident(ctx context.Context, id string) (dashboards.IncidentView, error) {
+	changes, err := s.ledger.Changes(ctx, id)
+	if err != nil {
+		return dashboards.IncidentView{}, err
+	}
+	if len(changes) == 0 {
+		return dashboards.IncidentView{}, fmt.Errorf("incident %s: %w", id, dashboards.ErrNotFound)
+	}
+	return s.history(ctx, changes[len(changes)-1].Incident)
+}
+
+func (s *source) history(ctx context.Context, in thongsuot.Incident) (dashboards.IncidentView, error) {
+	v := dashboards.IncidentView{Centre: s.centre(), Incident: in}
+	v.Site, _ = s.registry.Current().Site(in.Site)
+	if v.Site.Code == "" {
+		v.Site = thongsuot.Site{Code: in.Site, Name: in.Site} // left the registry since
+	}
+	var err error
+	if v.Changes, err = s.ledger.Changes(ctx, in.ID); err != nil {
+		return v, err
+	}
+	v.Deliveries, err = s.ledger.Deliveries(ctx, in.ID)
+	return v, err
+}
+
+// drawn says which fields of a kind are charted, and how many measurements
+// become one point.
+type drawn struct{ name, field, over string }
+
+func fieldsOf(kind thongsuot.ProbeKind) []drawn {
+	quantile := func(name, q string) drawn {
+		return drawn{name, thongsuot.FieldRTTMedian, "quantile_over_time(" + q + ", "}
+	}
+	plain := func(field, over string) drawn { return drawn{field, field, over + "("} }
+	switch kind {
+	case thongsuot.ProbeICMP:
+		return []drawn{
+			quantile(thongsuot.FieldRTTMedian, "0.5"), quantile("rtt_p10_seconds", "0.1"), quantile("rtt_p25_seconds", "0.25"),
+			quantile("rtt_p75_seconds", "0.75"), quantile("rtt_p90_seconds", "0.9"),
+			plain(thongsuot.FieldRTTMin, "min_over_time"), plain(thongsuot.FieldRTTP95, "max_over_time"),
+			plain(thongsuot.FieldRTTMax, "max_over_time"), plain(thongsuot.FieldLoss, "avg_over_time"),
+			plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time"),
+		}
+	case thongsuot.ProbeTCP:
+		return []drawn{plain(thongsuot.FieldConnect, "avg_over_time"), plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time")}
+	case thongsuot.ProbeDNS:
+		return []drawn{plain(thongsuot.FieldQuery, "avg_over_time"), plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time")}
+	case thongsuot.ProbePortal:
+		out := []drawn{plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time")}
+		for _, f := range []string{thongsuot.FieldDNS, thongsuot.FieldConnect, thongsuot.FieldTLS, thongsuot.FieldTTFB, thongsuot.FieldTransfer, thongsuot.FieldTotal} {
+			out = append(out, plain(f, "avg_over_time"))
+		}
+		return out
+	case thongsuot.ProbeUPS:
+		return []drawn{plain(thongsuot.FieldCharge, "min_over_time"), plain(thongsuot.FieldInputVolts, "avg_over_time"), plain(thongsuot.FieldOnBattery, "max_over_time")}
+	default:
+		return nil
+	}
+}
+
+// tracks reads what the site's probes measured in the span that ends at now.
+func (s *source) tracks(ctx context.Context, code string, probes []thongsuot.Result, now time.Time, span time.Duration) ([]dashboards.Track, error) {
+	var out []dashboards.Track
+	for _, r := range probes {
+		fields := fieldsOf(r.Kind)
+		if len(fields) == 0 {
+			continue
+		}
+		// No step is shorter than the probe's own pace, or every second point would be a gap.
+		step := max(span/chartPoints, minStep)
+		if r.Kind == thongsuot.ProbePortal {
+			step = max(step, time.Minute)
+		}
+		step = step.Round(time.Second)
+		end := now.Truncate(step)
+		t := dashboards.Track{Probe: r.Probe, Kind: r.Kind, Target: r.Target}
+		for _, f := range fields {
+			selector := store.Selector(string(r.Kind)+"_"+f.field,
+				thongsuot.Label{Name: thongsuot.LabelSite, Value: code}, thongsuot.Label{Name: thongsuot.LabelProbe, Value: r.Probe})
+			query := fmt.Sprintf("%s%s[%ds]%s", f.over, selector, int(step/time.Second), ")")
+			series, err := s.store.Range(ctx, query, end.Add(-span), end, step)
+			if err != nil {
+				return nil, fmt.Errorf("chart of %s: %w", r.Probe, err)
+			}
+			t.Series = append(t.Series, dashboards.Series{Name: f.name, Points: merge(series)})
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// merge makes one line of the series of one probe: its target may have
+// changed in the span, which ends one series and begins the next.
+func merge(series []store.Series) []dashboards.Point {
+	byTime := map[time.Time]float64{}
+	var order []time.Time
+	for _, one := range series {
+		for _, p := range one.Points {
+			if _, known := byTime[p.At]; !known {
+				order = append(order, p.At)
+			}
+			byTime[p.At] = p.Value
+		}
+	}
+	slices.SortFunc(order, time.Time.Compare)
+	out := make([]dashboards.Point, 0, len(order))
+	for _, t := range order {
+		out = append(out, dashboards.Point{At: t, V: byTime[t]})
+	}
+	return out
+}

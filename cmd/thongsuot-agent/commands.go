@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"thongsuot"
+	"thongsuot/agent"
+	"thongsuot/cmd/internal/program"
+	"thongsuot/identity"
+	"thongsuot/probes"
+)
+
+func measure(ctx context.Context, cfg agent.Config, stderr io.Writer) int {
+	a, err := agent.New(cfg, version, program.Log(stderr))
+	if err != nil {
+		return program.Fail(stderr, program.ExitConfig, err)
+	}
+	if err := a.Run(ctx); err != nil {
+		return program.Fail(stderr, program.ExitFailed, err)
+	}
+	return program.ExitOK
+}
+
+// check makes everything that a run would make, but opens nothing for writing.
+func check(cfg agent.Config, stdout, stderr io.Writer) int {
+	err := cfg.Validate()
+	if _, terr := identity.ReadTokenFile(cfg.Centre.TokenFile); err == nil && terr != nil {
+		err = fmt.Errorf("centre.token_file: %w", terr)
+	}
+	targets, terr := agent.Targets(cfg, version, program.Log(stderr))
+	if err := errors.Join(err, terr); err != nil {
+		return program.Fail(stderr, program.ExitConfig, err)
+	}
+	fmt.Fprintln(stdout, "the configuration can work; it measures:")
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	for _, p := range targets {
+		fmt.Fprintf(w, "  %s\t%s\t%s\tevery %s\n", p.Name, p.Kind, p.Target, p.Every)
+	}
+	_ = w.Flush() // the output went away
+	return program.ExitOK
+}
+
+func once(ctx context.Context, cfg agent.Config, names []string, stdout, stderr io.Writer) int {
+	if len(names) != 1 {
+		return program.Fail(stderr, program.ExitConfig, errors.New("once: want the name of one probe, or all (flags come before it)"))
+	}
+	targets, err := agent.Targets(cfg, version, program.Log(stderr))
+	if err != nil {
+		return program.Fail(stderr, program.ExitConfig, err)
+	}
+	var known []string
+	ran, failed := false, false
+	for _, p := range targets {
+		known = append(known, p.Name)
+		if names[0] != "all" && names[0] != p.Name {
+			continue
+		}
+		r := probes.Run(ctx, p)
+		print(stdout, r)
+		ran, failed = true, failed || !r.OK()
+	}
+	switch {
+	case !ran:
+		slices.Sort(known)
+		return program.Fail(stderr, program.ExitConfig, fmt.Errorf("once: no probe is called %q; there are %s", names[0], strings.Join(known, ", ")))
+	case failed:
+		return program.ExitFailed
+	default:
+		return program.ExitOK
+	}
+}
+
+func print(w io.Writer, r thongsuot.Result) {
+	fmt.Fprintf(w, "%s %s %s: %s", r.Probe, r.Kind, r.Target, r.Reason)
+	if r.Detail != "" {
+		fmt.Fprintf(w, " (%s)", r.Detail)
+	}
+	fmt.Fprintln(w)
+	for _, f := range r.Fields {
+		fmt.Fprintf(w, "  %s %v\n", f.Name, f.Value)
+	}
+}
+
+// status asks the running agent through its local address.
+func status(ctx context.Context, cfg agent.Config, stdout, stderr io.Writer) int {
+	if _, _, err := net.SplitHostPort(cfg.Listen); err != nil {
+		return program.Fail(stderr, program.ExitConfig, fmt.Errorf("listen: the agent serves no status there (got %q)", cfg.Listen))
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+cfg.Listen+"/status", nil)
+	if err != nil {
+		return program.Fail(stderr, program.ExitConfig, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return program.Fail(stderr, program.ExitFailed, fmt.Errorf("no agent answers at %s: %w", cfg.Listen, err))
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return program.Fail(stderr, program.ExitFailed, fmt.Errorf("what answers at %s is no agent: status %d", cfg.Listen, resp.StatusCode))
+	}
+	if _, err := io.Copy(stdout, resp.Body); err != nil {
+		return program.Fail(stderr, program.ExitFailed, fmt.Errorf("status: %w", err))
+	}
+	return program.ExitOK
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Brings what the tests need beside Go. As root on Debian it installs it; as
+# another user it names what will be left out. With CI=true a lack is a failure.
+set -euo pipefail
+
+# command            package          what is tested with it
+needs='ip                iproute2         probes in network namespaces
+nft               nftables         partial loss
+/lib/nut/upsd     nut-server       a real UPS server
+upsc              nut-client       a real UPS server'
+
+missing=()
+while read -r command package what; do
+	command -v "$command" >/dev/null || missing+=("$package")
+done <<<"$needs"
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	# Debian would start an upsd of its own; the tests start theirs.
+	apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+	exit 0
+fi
+echo "left out, since it is not installed here:" >&2
+while read -r command package what; do
+	command -v "$command" >/dev/null || echo "  $what (needs $package)" >&2
+done <<<"$needs"
+[ "${CI:-}" != true ]
