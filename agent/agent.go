@@ -157,7 +157,7 @@ func (a *Agent) Run(ctx context.Context) error {
 // greet says once what this agent can and cannot do here.
 func (a *Agent) greet() {
 	mode, err := probes.ICMPRights()
-	a.log.Info("agent measures", "version", a.version, "centre", a.cfg.Centre.URL, "probes", len(a.probes), "icmp", mode, "spool", a.spool.Stats().Records)
+	a.log.Info("agent measures", "version", a.version, "centre", a.cfg.Centre.URL, "probes", len(a.probes), "icmp", mode, "spool", a.spool.Stats().Records, "local", a.LocalAddr())
 	if err != nil {
 		a.log.Warn("no ICMP here; other probes go on", "err", err)
 	}

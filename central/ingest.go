@@ -135,7 +135,7 @@ func (in *ingest) write(w http.ResponseWriter, r *http.Request) error {
 		return refuse(http.StatusBadRequest, "invalid", "bad_body", "unable to parse: %v", bad[0])
 	}
 	if ours {
-		if seen, err := in.seen(r.Context(), site, header); err != nil || seen {
+		if seen, err := in.ledger.SeenSeqs(r.Context(), site, header.Boot, ranges(header)); err != nil || seen {
 			return err // all of it is here already: acknowledged once more
 		}
 	}
@@ -145,12 +145,15 @@ func (in *ingest) write(w http.ResponseWriter, r *http.Request) error {
 	if !ours {
 		return nil
 	}
-	for _, s := range header.Seq {
-		if err := in.ledger.MarkSeq(r.Context(), site, header.Boot, s.From, s.To); err != nil {
-			return err
-		}
+	return in.ledger.MarkSeqs(r.Context(), site, header.Boot, ranges(header))
+}
+
+func ranges(h wire.Header) [][2]uint64 {
+	out := make([][2]uint64, len(h.Seq))
+	for i, s := range h.Seq {
+		out[i] = [2]uint64{s.From, s.To}
 	}
-	return nil
+	return out
 }
 
 // site is the one that the token opens.
@@ -167,16 +170,6 @@ func (in *ingest) site(r *http.Request) (string, error) {
 		return "", refuse(http.StatusUnauthorized, "unauthorized", "unauthorized", "unknown token")
 	}
 	return t.Site, nil
-}
-
-func (in *ingest) seen(ctx context.Context, site string, h wire.Header) (bool, error) {
-	for _, s := range h.Seq {
-		seen, err := in.ledger.SeenSeq(ctx, site, h.Boot, s.From, s.To)
-		if err != nil || !seen {
-			return false, err
-		}
-	}
-	return true, nil
 }
 
 // take stores the points and tells the incident engine what they say.

@@ -4,17 +4,22 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"encoding/pem"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"thongsuot"
 	"thongsuot/alerting/slack/slacktest"
+	"thongsuot/store"
 )
 
 const (
@@ -34,6 +39,9 @@ type house struct {
 	writes    string
 	centralAt string
 	agentAt   string
+
+	agentLocal string    // where the running agent serves its metrics
+	agentSince time.Time // when it was started
 }
 
 func newHouse(t *testing.T) *house {
@@ -54,7 +62,7 @@ func newHouse(t *testing.T) *house {
 	h.agentAt = write(t, h.dir, "agent.yaml", fmt.Sprintf(`
 site: may-nay
 data_dir: %[1]s/agent
-listen: ""
+listen: 127.0.0.1:0
 round: 1s
 centre:
   url: http://%[2]s
@@ -96,6 +104,53 @@ func (h *house) startCentral() {
 func (h *house) startAgent() {
 	h.t.Helper()
 	h.agent = start(h.t, "thongsuot-agent", "run", "-config", h.agentAt)
+	h.agentLocal = h.agent.logged(`msg="agent measures".* local=(\S+)`)[1]
+	h.agentSince = time.Now()
+}
+
+// measured is how many results of a probe the running agent says it has.
+func (h *house) measured(probe string) (n int) {
+	h.t.Helper()
+	resp, err := http.Get("http://" + h.agentLocal + "/metrics")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if !strings.HasPrefix(name, `thongsuot_agent_results_total{probe="`+probe+`"`) {
+			continue
+		}
+		count, err := strconv.Atoi(value)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		n += count
+	}
+	return n
+}
+
+// stored is how many samples of a metric the centre, now ended, has kept of
+// the present run of the agent.
+func (h *house) stored(metric, probe string) (n int) {
+	h.t.Helper()
+	cfg := store.DefaultConfig()
+	cfg.Dir = filepath.Join(h.dir, "central", "store")
+	s, err := store.Open(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer s.Close()
+	span := int(time.Since(h.agentSince)/time.Second) + 1
+	selector := store.Selector(metric, thongsuot.Label{Name: thongsuot.LabelProbe, Value: probe})
+	series, err := s.Instant(context.Background(), fmt.Sprintf("sum(count_over_time(%s[%ds]))", selector, span), time.Now())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, one := range series {
+		n += int(one.Points[0].Value)
+	}
+	return n
 }
 
 // page reads a page whole.
@@ -147,9 +202,11 @@ func (h *house) live(page, id string, want ...string) {
 	h.t.Fatalf("%s never showed %q in %s; last:\n%s", page, want, id, last)
 }
 
+// containsAll looks for words whatever their capitals: a page writes them large
+// at the beginning of a line.
 func containsAll(s string, want []string) bool {
 	for _, w := range want {
-		if !strings.Contains(s, w) {
+		if !strings.Contains(strings.ToLower(s), strings.ToLower(w)) {
 			return false
 		}
 	}
@@ -157,19 +214,26 @@ func containsAll(s string, want []string) bool {
 }
 
 // messages waits until the channel satisfies cond and returns what stands in it.
-func (h *house) messages(what string, cond func([]slacktest.Message) bool) []slacktest.Message {
+func (h *house) messages(what string, cond func([]slacktest.Message) bool) (ms []slacktest.Message) {
+	h.t.Helper()
+	h.eventually(what, func() bool {
+		ms = h.slack.Messages(channel)
+		return cond(ms)
+	})
+	return ms
+}
+
+// eventually looks again until cond holds.
+func (h *house) eventually(what string, cond func() bool) {
 	h.t.Helper()
 	limit := time.After(60 * time.Second)
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
-	for {
-		if ms := h.slack.Messages(channel); cond(ms) {
-			return ms
-		}
+	for !cond() {
 		select {
 		case <-look.C:
 		case <-limit:
-			h.t.Fatalf("Slack: %s did not come; there stands:\n%s", what, shown(h.slack.Messages(channel)))
+			h.t.Fatalf("%s did not come; in Slack stands:\n%s", what, shown(h.slack.Messages(channel)))
 		}
 	}
 }
@@ -187,11 +251,11 @@ func shown(ms []slacktest.Message) string {
 func TestMainJob(t *testing.T) {
 	h := newHouse(t)
 	const site = "/site/may-nay"
-	h.live(site, "probes", "127.0.0.1", h.portal.URL, "cổng mạng", "máy chủ tên miền", "Cổng Dịch vụ công")
-	if p := h.page(site); !strings.Contains(p, "áy này") {
+	h.live(site, "probes", "127.0.0.1", h.portal.Listener.Addr().String(), "cổng mạng", "máy chủ tên miền", "Cổng Dịch vụ công")
+	if p := h.page(site); !containsAll(p, []string{"máy này"}) {
 		t.Errorf("the page does not name the site:\n%s", p)
 	}
-	if p := h.page(""); strings.Contains(p, "chưa cấu hình kênh báo") || !strings.Contains(p, "hưa lắp đặt") {
+	if p := h.page(""); containsAll(p, []string{"chưa cấu hình kênh báo"}) || !containsAll(p, []string{"chưa lắp đặt"}) {
 		t.Error("the overview lacks the channel, or a site that is not installed")
 	}
 
@@ -199,7 +263,7 @@ func TestMainJob(t *testing.T) {
 	h.portal.status.Store(http.StatusServiceUnavailable)
 	h.live(site, "probes", "503")
 	ms := h.messages("the portal's failure", func(ms []slacktest.Message) bool { return len(ms) == 1 })
-	if !strings.Contains(ms[0].Text, "máy này") {
+	if !containsAll(ms[0].Text, []string{"máy này"}) {
 		t.Errorf("the message does not say where:\n%s", shown(ms))
 	}
 	portalTS := ms[0].TS
@@ -212,10 +276,10 @@ func TestMainJob(t *testing.T) {
 	h.agent.kill()
 	ms = h.messages("the silence", func(ms []slacktest.Message) bool { return len(ms) == 3 })
 	silence := ms[2]
-	if silence.Reply() || !strings.Contains(silence.Text, "hưa xác định") {
+	if silence.Reply() || !containsAll(silence.Text, []string{"chưa xác định"}) {
 		t.Errorf("no new message of unknown cause:\n%s", shown(ms))
 	}
-	h.live(site, "incidents", "hưa xác định")
+	h.live(site, "incidents", "chưa xác định")
 
 	// Back again: the same message, edited, and one all clear in its thread;
 	// what came back names the cause.
@@ -224,17 +288,23 @@ func TestMainJob(t *testing.T) {
 		return len(ms) == 4 && ms[2].TS == silence.TS && ms[2].Edits > 0 && ms[3].ThreadTS == silence.TS
 	})
 	h.messages("the true cause", func(ms []slacktest.Message) bool {
-		return len(ms) == 4 && strings.Contains(ms[2].Text, "hần mềm giám sát")
+		return len(ms) == 4 && containsAll(ms[2].Text, []string{"phần mềm điểm đo"})
 	})
 
 	// The centre is killed and comes back: nobody is told, nothing is missing.
 	h.central.kill()
+	before := h.measured("portal")
 	h.startCentral()
-	h.live(site, "probes", h.portal.URL)
-	h.live(site, "head", "ình thường")
+	h.live(site, "probes", h.portal.Listener.Addr().String())
+	h.live(site, "head", "bình thường")
 
+	h.eventually("results measured after the kill", func() bool { return h.measured("portal") > before+2 })
+	measured := h.measured("portal")
 	h.agent.stop()
 	h.central.stop()
+	if stored := h.stored("portal_ok", "portal"); stored < measured {
+		t.Errorf("%d results of the portal stored, the agent measured %d", stored, measured)
+	}
 	if ms := h.slack.Messages(channel); len(ms) > 4 {
 		t.Errorf("more was told than happened:\n%s", shown(ms))
 	}

@@ -163,10 +163,16 @@ func (p *program) logged(pattern string) []string {
 // answer runs a program to its end.
 func answer(t *testing.T, name string, args ...string) (code int, out string) {
 	t.Helper()
+	return answerWith(t, nil, name, args...)
+}
+
+// answerWith does so with more in its environment.
+func answerWith(t *testing.T, env []string, name string, args ...string) (code int, out string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, name), args...)
-	cmd.Env = cleanEnv()
+	cmd.Env = append(cleanEnv(), env...)
 	b, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)

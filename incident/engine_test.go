@@ -253,6 +253,27 @@ func TestSkippedProbeIsNoFailure(t *testing.T) {
 	s.want()
 }
 
+// A portal that is asked less often out of politeness is still down for the
+// reason it gave.
+func TestSkippedProbeKeepsTheReason(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	bad := result("portal", thongsuot.ProbePortal, thongsuot.ReasonHTTP5xx)
+	bad.Target = "https://portal.example/"
+	for range 2 {
+		s.run(time.Minute).write(0, bad)
+	}
+	s.want("opened down portal medium")
+	skipped := bad
+	skipped.Reason = thongsuot.ReasonSkipped
+	hung := bad
+	hung.Reason = thongsuot.ReasonHang
+	s.run(time.Minute).write(0, skipped).run(time.Minute).write(0, hung).run(time.Minute).want()
+	st, _ := s.e.Status("25051", s.now)
+	if r := st.Results[len(st.Results)-2]; r.Reason != thongsuot.ReasonHang {
+		t.Errorf("the newest answer is %+v", r)
+	}
+}
+
 func TestOnBatteryIsHeldForAMoment(t *testing.T) {
 	s := newScene(t).run(time.Minute)
 	s.beat = incident.Beat{OnBattery: true, Runtime: 9 * time.Minute}

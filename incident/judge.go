@@ -137,7 +137,7 @@ func (s *site) namesFail(now time.Time, cfg Config) (judged, bool) {
 	return judged{Verdict: v, since: earliestSince(portals)}, true
 }
 
-func nameFailure(t *target) bool { return strings.HasPrefix(string(t.Last.Reason), "dns_") }
+func nameFailure(t *target) bool { return strings.HasPrefix(string(t.Bad.Reason), "dns_") }
 
 // portalFails: the counter cannot use the portal though the line works. One
 // site alone cannot tell the portal from the carrier's way to it, unless the
@@ -152,12 +152,12 @@ func (s *site) portalFails(now time.Time, cfg Config) (judged, bool) {
 		Candidates: []string{string(thongsuot.CausePortal), string(thongsuot.CauseUpstream)}, Evidence: targetEvidence(portals),
 	}
 	switch {
-	case portals[0].Last.Reason == thongsuot.ReasonHTTP5xx && strings.HasPrefix(portals[0].Last.Target, "https:"):
+	case portals[0].Bad.Reason == thongsuot.ReasonHTTP5xx && strings.HasPrefix(portals[0].Bad.Target, "https:"):
 		v.Cause, v.Confidence = thongsuot.CausePortal, 0.8
 	case nameFailure(portals[0]):
 		v.Sub = thongsuot.SubDNS
 		v.Candidates = []string{string(thongsuot.CauseAccess), string(thongsuot.CausePortal)}
-	case strings.HasPrefix(string(portals[0].Last.Reason), "tls_"):
+	case strings.HasPrefix(string(portals[0].Bad.Reason), "tls_"):
 		v.Sub = thongsuot.SubTLS
 	}
 	if answers, _ := s.gateway(now, cfg); answers != nil {
@@ -200,8 +200,8 @@ func (p power) evidence() thongsuot.Evidence {
 
 func evidenceOf(t *target) thongsuot.Evidence {
 	e := thongsuot.Evidence{Code: thongsuot.EvidenceTargetAnswers, At: t.Last.At, Probe: t.Last.Probe, Target: t.Last.Target}
-	if !t.Last.OK() {
-		e.Code, e.At, e.Reason, e.Detail = thongsuot.EvidenceTargetFails, t.Since, t.Last.Reason, t.Last.Detail
+	if t.Fails > 0 {
+		e.Code, e.At, e.Reason, e.Detail = thongsuot.EvidenceTargetFails, t.Since, t.Bad.Reason, t.Bad.Detail
 	}
 	return e
 }

@@ -40,8 +40,9 @@ type power struct {
 
 // target is one thing that is probed.
 type target struct {
-	Last     thongsuot.Result `json:"last"`
-	Fails    int              `json:"fails,omitempty"` // in a row, that say something about the world
+	Last     thongsuot.Result `json:"last"`            // newest answer, skipped runs aside
+	Bad      thongsuot.Result `json:"bad"`             // newest failure that says something about the world
+	Fails    int              `json:"fails,omitempty"` // of these in a row
 	Since    time.Time        `json:"since,omitzero"`  // first of these failures
 	Answered bool             `json:"answered,omitempty"`
 }
@@ -124,6 +125,9 @@ func (s *site) keep(r thongsuot.Result) (*target, bool) {
 	if !r.At.After(t.Last.At) {
 		return nil, false
 	}
+	if r.Reason == thongsuot.ReasonSkipped && t.Last.Reason != "" {
+		return nil, false // not asked out of politeness: what it answered last still holds
+	}
 	t.Last = r
 	return t, true
 }
@@ -141,6 +145,7 @@ func (s *site) foldTarget(r thongsuot.Result) {
 			t.Since = r.At
 		}
 		t.Fails++
+		t.Bad = r
 	}
 }
 

@@ -222,6 +222,31 @@ func TestARecordWithinARecordIsNotTakenForOne(t *testing.T) {
 	want(t, "damaged", s.Stats().Damaged, 1)
 }
 
+// A block of another, older segment that stands at the same place.
+func TestABlockOfAnOlderSegmentIsNotTakenForThisOne(t *testing.T) {
+	d := newDisk()
+	var images []string
+	for life := range 2 {
+		s := onDisk(t, d)
+		for i := range 60 {
+			mustAppend(t, s, spool.Samples, fmt.Sprintf("life %d record %02d %s", life, i, strings.Repeat("y", 300)))
+		}
+		mustClose(t, s)
+		images = d.only(isSegment)
+	}
+	copy(d.names[images[1]].data[4096:8192], d.names[images[0]].data[4096:8192])
+	delete(d.names, images[0])
+	s := onDisk(t, d.copy())
+	for _, r := range mustRead(t, s, all, all) {
+		if !strings.HasPrefix(string(r.Payload), "life 1") {
+			t.Fatalf("got %.20q", r.Payload)
+		}
+	}
+	if n := s.Stats().Damaged; n < 10 || n > 14 {
+		t.Errorf("damaged: got %d, want those of a block of 4 KiB", n)
+	}
+}
+
 // A bad block is tried again a minute later; then its records are given up and
 // the others stay. The file stays too: a restart may be able to read it.
 func TestAnUnreadableBlockCostsTheRecordsInIt(t *testing.T) {
@@ -273,6 +298,54 @@ func TestAnUnreadableBlockCostsTheRecordsInIt(t *testing.T) {
 			}
 		}
 		want(t, "records, with those that can be read after all", len(readable)+len(rest), 201)
+	})
+}
+
+// A segment that cannot be read at the start is read when that works; what of
+// it was acknowledged before is not forgotten meanwhile.
+func TestASegmentThatCanBeReadLaterIsReadLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := onDisk(t, d)
+		var seqs []uint64
+		for i := range 20 {
+			seqs = append(seqs, mustAppend(t, s, spool.Samples, fmt.Sprintf("%02d %s", i, strings.Repeat("z", 10000)))) // 13 to a segment
+		}
+		mustAck(t, s, spool.Range{From: seqs[0], To: seqs[9]})
+		mustClose(t, s)
+		first := d.only(isSegment)[0]
+		broken := func(_ int, kind, what string) error {
+			if kind == "open" && what == first {
+				return errBroken
+			}
+			return nil
+		}
+		d.fault = broken
+		s = onDisk(t, d)
+		want(t, "records of the other segment", s.Stats().Records, 7)
+		if got := s.Stats().Degraded; !strings.Contains(got, first) {
+			t.Errorf("complaint: %q", got)
+		}
+		time.Sleep(10 * time.Minute)
+		seq := mustAppend(t, s, spool.Samples, "new")
+		mustAck(t, s, spool.Range{From: seq, To: seq}, spool.Range{From: seqs[13], To: seqs[13]})
+		time.Sleep(10 * time.Minute)
+		mustAck(t, s, spool.Range{From: seqs[13], To: seqs[13]})
+		want(t, "records meanwhile", s.Stats().Records, 6)
+		mustClose(t, s)
+		d.fault = nil
+		s = onDisk(t, d)
+		want(t, "records when all can be read", s.Stats().Records, 9)
+		mustClose(t, s)
+		d.fault = broken
+		s = onDisk(t, d)
+		want(t, "records without the segment", s.Stats().Records, 6)
+		d.fault = nil
+		time.Sleep(time.Minute)
+		mustAppend(t, s, spool.Samples, "new")
+		want(t, "records without a restart", s.Stats().Records, 10)
+		want(t, "complaint at the end", s.Stats().Degraded, "")
+		want(t, "damaged", s.Stats().Damaged, 0)
 	})
 }
 

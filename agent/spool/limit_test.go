@@ -63,21 +63,24 @@ func TestTheCapDropsTheOldestSamplesAndNoEvent(t *testing.T) {
 // included, where the last of every 50 is an event.
 func samplesBack(k int) int { return k + (k+48)/49 }
 
+// tenth keeps one sample of ten, short, and what it has made before.
+func tenth(samples []spool.Record) []spool.Record {
+	var out []spool.Record
+	for i, r := range samples {
+		switch {
+		case bytes.HasPrefix(r.Payload, []byte("thin")):
+			out = append(out, r)
+		case i%10 == 9:
+			r.Payload = []byte("thin " + string(r.Payload[:5]))
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 func TestTheCapThinsBeforeItDrops(t *testing.T) {
 	d := newDisk()
-	thin := func(samples []spool.Record) []spool.Record { // one of ten, once
-		var out []spool.Record
-		for i, r := range samples {
-			if i%10 == 9 && !bytes.HasPrefix(r.Payload, []byte("thin")) {
-				r.Payload = []byte("thin " + string(r.Payload[:5]))
-				out = append(out, r)
-			} else if bytes.HasPrefix(r.Payload, []byte("thin")) {
-				out = append(out, r)
-			}
-		}
-		return out
-	}
-	cfg, opts := small(d, spool.WithThin(thin))
+	cfg, opts := small(d, spool.WithThin(tenth))
 	s := mustOpen(t, cfg, opts...)
 	for i := range 3000 {
 		mustAppend(t, s, spool.Class(i%50/49), fmt.Sprintf("%05d %s", i, strings.Repeat("s", 1000)))
@@ -150,26 +153,58 @@ func TestAThinThatBreaksItsContractIsNotUsed(t *testing.T) {
 // What is under way may be acknowledged at any time: it must still be what it
 // was.
 func TestSamplesUnderWayAreNotThinned(t *testing.T) {
-	d := newDisk()
-	cfg, opts := small(d, spool.WithThin(halve))
-	s := mustOpen(t, cfg, opts...)
-	for i := range 80 {
-		mustAppend(t, s, spool.Samples, fmt.Sprintf("%02d%s", i, strings.Repeat("u", 998)))
+	f := func(name string, away func(*disk, *spool.Spool) []spool.Record) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDisk()
+				cfg, opts := small(d, spool.WithThin(tenth))
+				s := mustOpen(t, cfg, opts...)
+				model := map[uint64]string{}
+				for _, r := range away(d, s) {
+					model[r.Seq] = string(r.Payload)
+				}
+				for range 1500 {
+					mustAppend(t, s, spool.Samples, strings.Repeat("v", 1000))
+				}
+				there := 0
+				for _, r := range mustRead(t, s, all, all) {
+					if p, ok := model[r.Seq]; ok {
+						want(t, "under way", string(r.Payload), p)
+						there++
+					}
+				}
+				want(t, "still there", there, len(model))
+				if s.Stats().Thinned == 0 {
+					t.Error("nothing thinned at all")
+				}
+				balanced(t, s.Stats())
+			})
+		})
 	}
-	away := mustRead(t, s, all, all)
-	for range 1500 {
-		mustAppend(t, s, spool.Samples, strings.Repeat("v", 1000))
-	}
-	back := mustRead(t, s, all, all)
-	for _, r := range back {
-		if r.Seq <= away[0].Seq && len(r.Payload) != 1000 {
-			t.Fatalf("record %d was thinned under way", r.Seq)
+	f("read from disk", func(_ *disk, s *spool.Spool) []spool.Record {
+		for range 80 {
+			mustAppend(t, s, spool.Samples, strings.Repeat("u", 1000))
 		}
-	}
-	if s.Stats().Thinned == 0 {
-		t.Error("nothing thinned at all")
-	}
-	balanced(t, s.Stats())
+		return mustRead(t, s, all, all)
+	})
+	f("read from memory", func(d *disk, s *spool.Spool) []spool.Record {
+		d.failing(0, 1<<30, errBroken)
+		for range 40 {
+			s.Append(spool.Samples, []byte(strings.Repeat("u", 1000))) // the disk fails
+		}
+		d.fault = nil
+		rs := mustRead(t, s, all, all)
+		time.Sleep(time.Minute)
+		return rs
+	})
+	f("merged since", func(_ *disk, s *spool.Spool) []spool.Record {
+		for range 300 {
+			mustAppend(t, s, spool.Samples, strings.Repeat("u", 1000))
+		}
+		rs := mustRead(t, s, all, all) // newest first
+		mustAck(t, s, spool.Range{From: rs[290].Seq, To: rs[10].Seq})
+		return append(rs[:10], rs[291:]...)
+	})
 }
 
 // An agent that is restarted all the time leaves segments with next to nothing

@@ -258,6 +258,50 @@ func TestPowerCutAtTheByteCap(t *testing.T) {
 	}
 }
 
+// A cursor torn in the middle of a save leaves the one before.
+func TestTornCursorLeavesTheOneBefore(t *testing.T) {
+	for seed := range uint64(40) {
+		d := newDisk()
+		s := onDisk(t, d)
+		batch := make([]spool.Record, 400)
+		for i := range batch {
+			batch[i].Payload = []byte(fmt.Sprint(i))
+		}
+		if err := s.AppendBatch(batch); err != nil {
+			t.Fatal(err)
+		}
+		settled := map[uint64]bool{}
+		for i := 0; i < 200; i += 2 { // so many ranges that they take several sectors
+			mustAck(t, s, spool.Range{From: batch[i].Seq, To: batch[i].Seq})
+			settled[batch[i].Seq] = true
+		}
+		mustClose(t, s)
+		s = onDisk(t, d)
+		for i := 200; i < 400; i += 2 {
+			mustAck(t, s, spool.Range{From: batch[i].Seq, To: batch[i].Seq})
+		}
+		d.fault = func(_ int, kind, name string) error {
+			if d.dead {
+				return errDead
+			}
+			if kind == "write" && name == "ack" {
+				d.dead = true
+				return errCut
+			}
+			return nil
+		}
+		s.Close()
+		want(t, "cut", d.dead, true)
+		s = onDisk(t, d.survivors(torn, rand.New(rand.NewPCG(seed, 8))))
+		for _, r := range mustRead(t, s, all, all) {
+			if settled[r.Seq] {
+				t.Fatalf("seed %d: record %d comes again", seed, r.Seq)
+			}
+		}
+		mustClose(t, s)
+	}
+}
+
 // halve keeps every other sample, with half of its payload.
 func halve(samples []spool.Record) []spool.Record {
 	var out []spool.Record
