@@ -1,0 +1,161 @@
+package dashboards
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"thongsuot"
+	"thongsuot/chart"
+)
+
+// probeRow is the latest answer of one probe.
+type probeRow struct {
+	Name   string // in words
+	Target string
+	Look   look   // the answer in words
+	Value  string // what was measured
+	Detail string // the probe's own words, for technicians
+	At     time.Time
+	Age    string // "" for fresh
+}
+
+const (
+	// heardWithin is how long after its last sign of life a site still counts
+	// as connected here: the longest silence, of 12 beats of 5 s, that is not
+	// told to anyone.
+	heardWithin = time.Minute
+	// oldAfter is the age from which an answer is marked as old although its
+	// site is connected: the slowest probe asks each 15 min.
+	oldAfter = 20 * time.Minute
+)
+
+// heard reports whether the site is connected at the instant of the view.
+func (s Status) heard(at time.Time) bool {
+	return !s.LastHeard.IsZero() && at.Sub(s.LastHeard) <= heardWithin
+}
+
+// rows are the latest answers, in the order of the way to the world. What
+// the agent says of itself and its machine is shown elsewhere.
+func (t *renderer) rows(s Status, at time.Time) []probeRow {
+	var rows []probeRow
+	results := slices.Clone(s.Probes)
+	slices.SortStableFunc(results, func(a, b thongsuot.Result) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Probe, b.Probe))
+	})
+	for _, r := range results {
+		if r.Kind == thongsuot.ProbeBoot || r.Kind == thongsuot.ProbeAgent {
+			continue
+		}
+		row := probeRow{
+			Name: t.lang.Probe(r.Probe), Target: short(r.Target), Look: t.answer(r), Value: t.value(r), At: r.At,
+		}
+		if !r.OK() {
+			row.Detail = r.Detail
+		}
+		if age := at.Sub(r.At); age > oldAfter || age > heardWithin && !s.heard(at) {
+			row.Age = t.lang.T("page.old", t.lasted(age))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// rank orders probes from the power outwards: gateway, other addresses,
+// services.
+func rank(r thongsuot.Result) int {
+	kinds := []thongsuot.ProbeKind{
+		thongsuot.ProbeMains, thongsuot.ProbeUPS, "", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal,
+	}
+	kind := r.Kind
+	if kind == thongsuot.ProbeICMP && strings.HasPrefix(r.Probe, "gateway") {
+		kind = ""
+	}
+	if i := slices.Index(kinds, kind); i >= 0 {
+		return i
+	}
+	return len(kinds)
+}
+
+// short is what was asked, without what everybody knows of an address.
+func short(target string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(target, "https://"), "/")
+}
+
+// answer is the reason of an answer in words, for a portal with the step at
+// which it failed.
+func (t *renderer) answer(r thongsuot.Result) look {
+	words := t.lang.Reason(r.Reason)
+	switch {
+	case r.OK() && (r.Kind == thongsuot.ProbeUPS || r.Kind == thongsuot.ProbeMains):
+		l := t.mains(r)
+		return l
+	case r.OK():
+		if loss, ok := r.Field(thongsuot.FieldLoss); ok && loss > 0 {
+			return t.called(thongsuot.StateDegraded, "page.answer.lossy", t.lang.Percent(loss, 0))
+		}
+		return look{"s-up", chart.MarkCheck, t.lang.T("page.answer.ok")}
+	case !r.Reason.Evidence():
+		return look{"s-unknown", chart.MarkQuestion, words}
+	}
+	if step := phase(r.Reason); step != "" && r.Kind == thongsuot.ProbePortal {
+		words = t.lang.T("page.answer.failed_at", t.lang.T("page.phase."+step), words)
+	}
+	return look{"s-down", chart.MarkCross, words}
+}
+
+// phase is the step of an HTTP exchange at which it failed for a reason.
+func phase(r thongsuot.Reason) string {
+	step, _, _ := strings.Cut(string(r), "_")
+	switch {
+	case step == "dns" || step == "connect" || step == "tls" || step == "http":
+		return step
+	case r == thongsuot.ReasonBodyMismatch:
+		return "http"
+	case r == thongsuot.ReasonRefused || r == thongsuot.ReasonNoRoute || r == thongsuot.ReasonUnreachable || r == thongsuot.ReasonProhibited:
+		return "connect"
+	default:
+		return ""
+	}
+}
+
+// value is what was measured, in the unit that suits the probe.
+func (t *renderer) value(r thongsuot.Result) string {
+	field := func(name string, text func(float64) string) string {
+		if v, ok := r.Field(name); ok {
+			return text(v)
+		}
+		return ""
+	}
+	percent := func(v float64) string { return t.lang.Percent(v, 0) }
+	switch r.Kind {
+	case thongsuot.ProbeICMP:
+		return field(thongsuot.FieldRTTMedian, t.millis)
+	case thongsuot.ProbeTCP:
+		return field(thongsuot.FieldConnect, t.millis)
+	case thongsuot.ProbeDNS:
+		return field(thongsuot.FieldQuery, t.millis)
+	case thongsuot.ProbePortal:
+		return sentence(field(thongsuot.FieldTotal, t.millis), field(thongsuot.FieldStatusCode, func(v float64) string {
+			return "HTTP " + t.lang.Number(v, 0)
+		}))
+	case thongsuot.ProbeUPS:
+		return sentence(
+			field(thongsuot.FieldCharge, percent),
+			field(thongsuot.FieldRuntime, func(v float64) string { return t.lang.T("page.runtime", t.lasted(seconds(v))) }),
+			field(thongsuot.FieldInputVolts, func(v float64) string { return t.lang.Number(v, 0) + " V" }),
+		)
+	default:
+		return ""
+	}
+}
+
+// seconds is a number of seconds as a duration, cut to what makes sense.
+func seconds(v float64) time.Duration {
+	const longest = 100 * 365 * 24 * 60 * 60
+	if !(v > 0) {
+		return 0
+	}
+	return time.Duration(min(v, longest) * float64(time.Second))
+}

@@ -1,0 +1,97 @@
+package dashboards_test
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"thongsuot"
+	"thongsuot/dashboards"
+)
+
+// TestEveryDrawingHasATable: what a chart shows is also there as text.
+func TestEveryDrawingHasATable(t *testing.T) {
+	h := serve(t, province(t))
+	for span, rows := range map[string]int{"1h": 12, "24h": 24, "7d": 28} {
+		doc := parse(t, get(t, h, "/site/25051?span="+span))
+		charts := find(byID(t, doc, "charts"), func(n *html.Node) bool { return n.Data == "section" })
+		if len(charts) != 4 {
+			t.Errorf("%s: %d charts of 4 tracks", span, len(charts))
+		}
+		for _, c := range charts {
+			svg := find(c, func(n *html.Node) bool { return n.Data == "svg" && attr(n, "role") == "img" })
+			lines := find(c, func(n *html.Node) bool { return n.Data == "tr" })
+			if len(svg) != 1 || len(lines) != rows+1 {
+				t.Errorf("%s: %d drawings, %d rows for %s", span, len(svg), len(lines), words(c)[:40])
+			}
+		}
+		if got := words(byID(t, doc, "states")); !strings.Contains(got, "Gián đoạn") {
+			t.Errorf("%s: no states in %s", span, got)
+		}
+	}
+}
+
+// TestThreeTruths: power, link and portal are told apart, from the same facts.
+func TestThreeTruths(t *testing.T) {
+	h := serve(t, province(t))
+	f := func(code string, wants ...string) {
+		t.Helper()
+		got := words(byID(t, parse(t, get(t, h, "/site/"+code)), "truths"))
+		for _, want := range wants {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: %q is not in %q", code, want, got)
+			}
+		}
+	}
+	f("24712", "Nguồn điện có điện lưới", "Đường truyền chậm hoặc mất gói", "Cổng Dịch vụ công dùng được")
+	f("24823", "Nguồn điện có điện lưới", "Đường truyền thông suốt", "Cổng Dịch vụ công không dùng được Lỗi ở bước bảo mật (TLS)")
+	f("25051", "Nguồn điện mất điện mức tin cậy: cao", "Đường truyền mất liên lạc", "Cổng Dịch vụ công chưa rõ")
+	f("24748", "Nguồn điện chưa rõ", "Đường truyền mất liên lạc", "Cổng Dịch vụ công chưa rõ")
+}
+
+// TestPortalRowNamesTheStep: a portal that cannot be reached says where it
+// stopped, and never is an empty row.
+func TestPortalRowNamesTheStep(t *testing.T) {
+	f := province(t)
+	h := serve(t, f)
+	for reason, want := range map[thongsuot.Reason]string{
+		thongsuot.ReasonDNSNXDomain:    "lỗi ở bước tên miền (DNS)",
+		thongsuot.ReasonConnectRefused: "lỗi ở bước kết nối (TCP)",
+		thongsuot.ReasonTLSName:        "lỗi ở bước bảo mật (TLS)",
+		thongsuot.ReasonHTTP5xx:        "lỗi ở bước trang web (HTTP)",
+		thongsuot.ReasonBodyMismatch:   "lỗi ở bước trang web (HTTP)",
+		thongsuot.ReasonSkipped:        "tạm bỏ qua lượt đo",
+		thongsuot.ReasonPanic:          "phép đo gặp lỗi chương trình",
+	} {
+		f.change(func() { f.overview.Sites[124].Probes[3].Reason = reason })
+		rows := find(byID(t, parse(t, get(t, h, "/")), "tests"), func(n *html.Node) bool { return n.Data == "tr" })
+		got := words(rows[len(rows)-1])
+		for _, part := range []string{"Cổng Dịch vụ công quốc gia dichvucong.gov.vn", want, "14:05:00"} {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: %q is not in the row %q", reason, part, got)
+			}
+		}
+	}
+}
+
+// TestNothingIsClaimedWithoutData: a site of which nothing was heard has no
+// green stretch, no figures of its agent and no state but unknown.
+func TestNothingIsClaimedWithoutData(t *testing.T) {
+	f := province(t)
+	site := f.overview.Sites[5].Site
+	fresh := dashboards.Status{Site: site, Verdict: thongsuot.Verdict{State: thongsuot.StateUnknown, Cause: thongsuot.CauseNone}}
+	f.sites[site.Code] = dashboards.SiteView{Centre: f.overview.Centre, Status: fresh}
+	doc := parse(t, get(t, serve(t, f), "/site/"+site.Code))
+	if got := words(byID(t, doc, "truths")); !strings.Contains(got, "chưa từng nhận được tín hiệu") {
+		t.Errorf("truths: %s", got)
+	}
+	for id, want := range map[string]string{"agent": "chưa từng nhận được tín hiệu", "charts": "Chưa có số liệu", "probes": "Chưa có phép đo nào"} {
+		if got := words(byID(t, doc, id)); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", id, got)
+		}
+	}
+	if green := find(byID(t, doc, "states"), func(n *html.Node) bool { return n.Data == "rect" && attr(n, "class") == "s-up" }); len(green) > 0 {
+		t.Error("a stretch of time without any figure is shown as good")
+	}
+}
