@@ -151,6 +151,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.spool.Close(); err != nil {
 		return fmt.Errorf("close spool: %w", err)
 	}
+	a.log.Info("agent ended", "spool", a.spool.Stats().Records)
 	return nil
 }
 

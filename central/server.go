@@ -257,6 +257,7 @@ func (s *Server) Run(ctx context.Context) error {
 	err = errors.Join(err, s.writeAPI.Shutdown(last), s.beatConn.Close(), s.pages.Shutdown(last))
 	stop()
 	wg.Wait()
+	s.log.Info("centre ended")
 	return err
 }
 

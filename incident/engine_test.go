@@ -185,6 +185,25 @@ func TestLineCutIsNamedByTheSpool(t *testing.T) {
 	s.run(time.Minute).want("closed down unknown low", "revised down access high")
 }
 
+// What failed while the line was cut is no verdict on now, even where nothing
+// newer has been measured yet.
+func TestEvidenceOfTheCutIsNotOfNow(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	s.mute = true
+	s.run(10 * time.Minute).want("opened down unknown low")
+	s.mute = false
+	s.write(3*time.Minute, ok("gateway", thongsuot.ProbeICMP), result("portal", thongsuot.ProbePortal, thongsuot.ReasonConnectTimeout))
+	s.write(time.Minute, ok("gateway", thongsuot.ProbeICMP), result("portal", thongsuot.ProbePortal, thongsuot.ReasonConnectTimeout))
+	s.want("closed down unknown low")
+	s.run(10 * time.Second)
+	for range 2 {
+		s.run(time.Minute).write(0, result("portal", thongsuot.ProbePortal, thongsuot.ReasonConnectTimeout))
+	}
+	if last := s.changes[len(s.changes)-1]; last.Kind != thongsuot.ChangeOpened {
+		t.Errorf("what fails now is not told: %+v", last)
+	}
+}
+
 func TestLateResultsDoNotAlarmNow(t *testing.T) {
 	s := newScene(t).run(time.Hour).write(0, healthy()...)
 	for ago := 30 * time.Minute; ago > 0; ago -= 10 * time.Second {

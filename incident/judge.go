@@ -49,7 +49,7 @@ func (s *site) judge(now, grace time.Time, cfg Config) judged {
 func (s *site) failing(now time.Time, cfg Config, kinds ...thongsuot.ProbeKind) (down []*target, all int) {
 	for _, name := range s.names() {
 		t := s.Targets[name]
-		if isGateway(name) || !slices.Contains(kinds, t.Last.Kind) || now.Sub(t.Last.At) > cfg.Stale {
+		if isGateway(name) || !slices.Contains(kinds, t.Last.Kind) || now.Sub(t.Last.At) > cfg.Stale || s.duringSilence(t.Last.At) {
 			continue
 		}
 		mustAnswer := t.Last.Kind == thongsuot.ProbeDNS || t.Last.Kind == thongsuot.ProbePortal
@@ -62,6 +62,12 @@ func (s *site) failing(now time.Time, cfg Config, kinds ...thongsuot.ProbeKind) 
 		}
 	}
 	return down, all
+}
+
+// duringSilence reports whether a result is from within the last silence: it
+// explains that, and says nothing of how things are since the site is back.
+func (s *site) duringSilence(at time.Time) bool {
+	return s.Gap != nil && at.After(s.Gap.Since) && at.Before(s.Gap.End)
 }
 
 func (s *site) names() []string {

@@ -46,11 +46,14 @@ func (p *pace) answered(begin, now time.Time, r thongsuot.Result, retryAfter tim
 	}
 }
 
-// overloaded reports whether the answer is a sign of a server with too much to do.
+// overloaded reports whether the answer is a sign of a server with too much to
+// do. A connection that was never made is none: it costs the server a packet,
+// and most often the line is cut; resting would leave the portal unasked for a
+// quarter of an hour after the line is back.
 func overloaded(r thongsuot.Result) bool {
 	status, _ := r.Field(thongsuot.FieldStatusCode)
 	return slices.Contains([]float64{http.StatusTooManyRequests, http.StatusServiceUnavailable}, status) ||
-		r.Reason == thongsuot.ReasonConnectTimeout || r.Reason == thongsuot.ReasonHTTPTimeout
+		r.Reason == thongsuot.ReasonHTTPTimeout
 }
 
 // retryIn reads Retry-After (RFC 9110 section 10.2.3): seconds, or an instant,

@@ -46,13 +46,13 @@ func TestPaceDoublesUpToFifteenMinutes(t *testing.T) {
 	f(status(thongsuot.ReasonHTTP5xx, 503), time.Minute, 0, busy...)
 	f(status(thongsuot.ReasonHTTP4xx, 429), time.Minute, 0, busy...)
 	f(thongsuot.Result{Reason: thongsuot.ReasonHTTPTimeout}, time.Minute, 0, busy...)
-	f(thongsuot.Result{Reason: thongsuot.ReasonConnectTimeout}, time.Minute, 0, busy...)
 	f(status(thongsuot.ReasonHTTP5xx, 503), 5*time.Minute, 0, 0, 10, 25)
 	f(status(thongsuot.ReasonHTTP5xx, 503), 20*time.Minute, 0, 0, 20) // slower than the longest pace already
 
 	f(status(thongsuot.ReasonHTTP5xx, 500), time.Minute, 0, 0, 1, 2, 3)
 	f(status(thongsuot.ReasonOK, 200), time.Minute, 0, 0, 1, 2, 3)
 	f(thongsuot.Result{Reason: thongsuot.ReasonConnectRefused}, time.Minute, 0, 0, 1, 2, 3)
+	f(thongsuot.Result{Reason: thongsuot.ReasonConnectTimeout}, time.Minute, 0, 0, 1, 2, 3)
 	f(thongsuot.Result{Reason: thongsuot.ReasonDNSTimeout}, time.Minute, 0, 0, 1, 2, 3)
 
 	// Retry-After holds beyond the doubling, and behind it.

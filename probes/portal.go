@@ -108,8 +108,8 @@ func loopback(host string) bool {
 // page asked, total_seconds is all of it. A probe that is faster than a minute
 // is not led away from its host.
 //
-// A 429, a 503 and a time-out (connect or answer) double the interval, up to 15
-// minutes; Retry-After is obeyed, up to a day. A run that is due before that
+// A 429, a 503 and an answer that does not come in time double the interval, up
+// to 15 minutes; Retry-After is obeyed, up to a day. A run that is due before that
 // asks nothing and is ReasonSkipped. Any other answer restores the pace.
 //
 // Reasons: ok, the dns_ ones but dns_refused and dns_no_answer, connect_timeout,

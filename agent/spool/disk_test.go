@@ -41,6 +41,7 @@ type disk struct {
 	syncs map[string]int // by name; "/" is the folder
 	pages int            // of 4 KiB that syncs sent to the device
 	reads int            // bytes read
+	peak  int64          // the most that the files ever took
 }
 
 type inode struct {
@@ -66,6 +67,15 @@ func (d *disk) copy() *disk {
 		out.put(name, n.data)
 	}
 	return out
+}
+
+// size is what the files take, as the operator's df shows it.
+func (d *disk) size() int64 {
+	var n int64
+	for _, f := range d.names {
+		n += int64(len(f.data))
+	}
+	return n
 }
 
 func (d *disk) only(match func(string) bool) []string {
@@ -202,7 +212,10 @@ func (h *handle) WriteAt(p []byte, off int64) (int, error) {
 	case failed != nil && !errors.Is(failed, errCut):
 		p = p[:len(p)/2] // a failed write may have done a part
 	}
-	h.n.data = grown(h.n.data, int(off)+len(p))
+	if size := int(off) + len(p); size > len(h.n.data) {
+		h.n.data = grown(h.n.data, size)
+		h.d.peak = max(h.d.peak, h.d.size())
+	}
 	copy(h.n.data[off:], p)
 	for s := int(off) / sector; s*sector < int(off)+len(p); s++ {
 		h.n.dirty[s] = true
@@ -253,7 +266,7 @@ func grown(b []byte, size int) []byte {
 	if len(b) >= size {
 		return b
 	}
-	return append(b, make([]byte, size-len(b))...)
+	return slices.Grow(b, max(size, spool.SegmentBytes)-len(b))[:size]
 }
 
 // The kinds of power cut.

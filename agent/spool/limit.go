@@ -79,24 +79,33 @@ func (s *Spool) thinOldest(now time.Time) (bool, error) {
 	if s.thin == nil || len(victims) == 0 {
 		return false, nil
 	}
-	records, err := s.records(victims, now)
-	if err != nil {
-		return false, err
+	var out []Record
+	gone := 0
+	for _, g := range victims {
+		// One by one: when a power cut brings one of them back, what stands
+		// for it must stand for nothing else.
+		records, err := s.records([]*segment{g}, now)
+		if err != nil {
+			return false, err
+		}
+		events, samples := split(records)
+		if thinner := s.thin(slices.Clone(samples)); isThinner(thinner, samples) {
+			gone += len(samples) - len(thinner)
+			samples = thinner
+		}
+		out = slices.Concat(out, events, samples)
 	}
-	events, samples := split(records)
-	thinner := s.thin(slices.Clone(samples))
-	if !isThinner(thinner, samples) {
+	if gone == 0 {
 		for _, g := range victims {
 			g.thinned = true
 		}
 		return true, nil
 	}
-	out := append(events, thinner...)
 	slices.SortFunc(out, func(a, b Record) int { return cmp.Compare(a.Seq, b.Seq) })
 	if err := s.rewrite(victims, out, true, now); err != nil {
 		return false, err
 	}
-	s.stats.Thinned += uint64(len(samples) - len(thinner))
+	s.stats.Thinned += uint64(gone)
 	return true, nil
 }
 

@@ -3,7 +3,6 @@ package spool_test
 import (
 	"bytes"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,18 +17,17 @@ func small(d *disk, opts ...spool.Option) (spool.Config, []spool.Option) {
 	return cfg, append(opts, spool.WithOpener(d.opener))
 }
 
-// size is what the files take, as the operator's df shows it.
-func (d *disk) size() int64 {
-	var n int64
-	for _, f := range d.names {
-		n += int64(len(f.data))
-	}
-	return n
-}
-
 func balanced(t testing.TB, st spool.Stats) {
 	t.Helper()
 	want(t, "accounted for", uint64(st.Records)+st.Acked+st.Damaged+st.Thinned+st.Dropped(), st.Recovered+st.Appended)
+}
+
+// underCap checks that the cap was never passed, nor left unused.
+func underCap(t testing.TB, d *disk, cfg spool.Config) {
+	t.Helper()
+	if d.peak > cfg.MaxBytes || d.peak < cfg.MaxBytes-spool.SegmentBytes {
+		t.Fatalf("files took up to %d bytes, want just under %d", d.peak, cfg.MaxBytes)
+	}
 }
 
 func TestTheCapDropsTheOldestSamplesAndNoEvent(t *testing.T) {
@@ -39,10 +37,8 @@ func TestTheCapDropsTheOldestSamplesAndNoEvent(t *testing.T) {
 	const n = 2000
 	for i := range n {
 		mustAppend(t, s, spool.Class(i%50/49), fmt.Sprintf("%05d %s", i, strings.Repeat("s", 1000)))
-		if d.size() > cfg.MaxBytes {
-			t.Fatalf("after %d records: %d bytes, want at most %d", i, d.size(), cfg.MaxBytes)
-		}
 	}
+	underCap(t, d, cfg)
 	st := s.Stats()
 	balanced(t, st)
 	want(t, "events", st.Events, n/50)
@@ -84,10 +80,8 @@ func TestTheCapThinsBeforeItDrops(t *testing.T) {
 	s := mustOpen(t, cfg, opts...)
 	for i := range 3000 {
 		mustAppend(t, s, spool.Class(i%50/49), fmt.Sprintf("%05d %s", i, strings.Repeat("s", 1000)))
-		if d.size() > cfg.MaxBytes {
-			t.Fatalf("after %d records: %d bytes, want at most %d", i, d.size(), cfg.MaxBytes)
-		}
 	}
+	underCap(t, d, cfg)
 	st := s.Stats()
 	balanced(t, st)
 	want(t, "events", st.Events, 60)
@@ -217,11 +211,9 @@ func TestManyShortLivesDoNotFillTheCap(t *testing.T) {
 		s := mustOpen(t, cfg, opts...)
 		p := fmt.Sprintf("life %d", i)
 		model[mustAppend(t, s, spool.Samples, p)] = p
-		if d.size() > cfg.MaxBytes {
-			t.Fatalf("after %d lives: %d bytes", i, d.size())
-		}
 		mustClose(t, s)
 	}
+	underCap(t, d, cfg)
 	s := mustOpen(t, cfg, opts...)
 	want(t, "records", s.Stats().Records, 200)
 	checkAgainst(t, s, model)
@@ -273,96 +265,4 @@ func TestMoreRangesThanTheCursorHolds(t *testing.T) {
 		want(t, "kept", got[seq], true)
 	}
 	want(t, "delivered again", len(got)-len(model), 2*(400-254))
-}
-
-// 35 days of the standard job, not delivered, with ten short lives a day: all
-// of it is kept in the default cap, in little memory, and reading the newest
-// or the oldest of it costs one segment.
-func TestThirtyFiveDaysFitTheCapAndLittleMemory(t *testing.T) {
-	d := newDisk()
-	const days, lives, rounds = 35, 10, 864
-	var s *spool.Spool
-	for range days * lives {
-		s = onDisk(t, d)
-		batch := make([]spool.Record, rounds)
-		for i := range batch {
-			batch[i].Payload = bytes.Repeat([]byte{byte(i)}, 200)
-		}
-		batch[0].Class = spool.Event
-		if err := s.AppendBatch(batch); err != nil {
-			t.Fatal(err)
-		}
-		mustClose(t, s)
-	}
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := heap()
-	s = onDisk(t, d)
-	st := s.Stats()
-	want(t, "records", st.Records, days*lives*rounds)
-	want(t, "dropped", st.Dropped(), 0)
-	reads := d.reads
-	newest := mustRead(t, s, 1, all, spool.Range{From: 0, To: st.Newest - 1})
-	if cost := d.reads - reads; len(newest) != 1 || cost > spool.SegmentBytes {
-		t.Errorf("reading the newest record: %d bytes read", cost)
-	}
-	reads = d.reads
-	oldest := mustRead(t, s, 100, all, spool.Range{From: st.Oldest + 100, To: st.Newest})
-	if cost := d.reads - reads; len(oldest) != 100 || cost > 2*spool.SegmentBytes {
-		t.Errorf("reading the oldest records: %d bytes read for %d", cost, len(oldest))
-	}
-	used := int64(heap()) - int64(before)
-	if used > 1<<20 {
-		t.Errorf("memory: %d bytes for %d records", used, st.Records)
-	}
-	t.Logf("%d records: %.0f MiB on disk, %d KiB in memory", st.Records, float64(d.size())/(1<<20), used>>10)
-	mustClose(t, s)
-	if cap := spool.DefaultConfig().MaxBytes; d.size() > cap {
-		t.Errorf("%d bytes on disk, want at most %d", d.size(), cap)
-	}
-	runtime.KeepAlive(s)
-}
-
-// A disk that fails while room is made is no reason to give anything up.
-func TestErrorsAtTheCapCostNoMoreThanTheCapDoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		run := func(t testing.TB, d *disk) {
-			cfg, opts := small(d, spool.WithThin(halve))
-			s := mustOpen(t, cfg, opts...)
-			for i := range 50 {
-				s.Append(spool.Class(i%7/6), []byte(fmt.Sprintf("%02d%s", i, strings.Repeat("s", 25000)))) // the disk may fail
-				time.Sleep(30 * time.Second)
-			}
-			d.fault = nil
-			time.Sleep(10 * time.Minute)
-			mustAppend(t, s, spool.Event, "end")
-			st := s.Stats()
-			balanced(t, st)
-			want(t, "events", st.Events, 50/7+1)
-			want(t, "trouble", st.Degraded, "")
-			want(t, "records", len(mustRead(t, s, all, all)), st.Records)
-			mustClose(t, s)
-			s = mustOpen(t, cfg, opts...)
-			// What a failed sync left in an abandoned segment may be there after
-			// all, although its second copy has been thinned since.
-			if n := s.Stats().Records - st.Records; n < 0 || n > int(st.FsyncErrors) {
-				t.Fatalf("after a restart: %d records more, %d syncs failed", n, st.FsyncErrors)
-			}
-			mustClose(t, s)
-		}
-		n := operations(t, func(d *disk) { run(t, d) })
-		for _, burst := range []int{1, 5, 60} {
-			for at := 1; at <= n; at += 1 {
-				d := newDisk()
-				d.failing(at, at+burst-1, errBroken)
-				run(t, d)
-			}
-		}
-		t.Logf("%d operations, errors at each", n)
-	})
 }

@@ -86,8 +86,10 @@ func (s *Spool) adopt(names []string, now time.Time) {
 		case !ok && name != cursorName:
 			foreign = append(foreign, name)
 		case ok && !slices.ContainsFunc(s.segments, func(g *segment) bool { return g.name == name }):
-			g := &segment{name: name, number: number, unread: true}
-			s.lastNumber = max(s.lastNumber, number)
+			g := &segment{name: name, unread: true}
+			if number < maxNumber-1<<40 { // none of ours, and no room for ours above it
+				s.lastNumber = max(s.lastNumber, number)
+			}
 			s.top = max(s.top, number)
 			s.segments = append(s.segments, g)
 		}

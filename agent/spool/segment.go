@@ -40,6 +40,10 @@ var (
 // floating point.
 const maxSeq = 1 << 53
 
+// maxNumber is above every number in a segment's name. It is well above those
+// that numbering gives, see Spool.number.
+const maxNumber = maxSeq / 4 * 3
+
 func sizeOf(r Record) int { return headerBytes + len(r.Payload) }
 
 // appendRecord encodes r, which will stand at offset at of its file.
@@ -118,8 +122,7 @@ func lost(before, after uint64, stretch int) int {
 
 // segment is the index of one segment file.
 type segment struct {
-	name   string
-	number uint64 // of its name: segments made later have larger ones
+	name string
 
 	first, last uint64 // numbers that it holds, held or tried to hold lie between
 	used        int    // where the next record would go
@@ -143,7 +146,7 @@ func segmentNumber(name string) (uint64, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(digits, 16, 64)
-	return n, err == nil && n > 0 && n < maxSeq/4*3 && name == segmentName(n)
+	return n, err == nil && n > 0 && n < maxNumber && name == segmentName(n)
 }
 
 // add enters records that have become durable at the end of the segment.
@@ -202,7 +205,7 @@ func (g *segment) liveBytes() int {
 // goes in, or the next one that is above all other names.
 func (s *Spool) create(first uint64) (*segment, File, error) {
 	s.lastNumber = max(s.lastNumber+1, first)
-	g := &segment{name: segmentName(s.lastNumber), number: s.lastNumber}
+	g := &segment{name: segmentName(s.lastNumber)}
 	f, err := s.dir.Open(g.name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, nil, fmt.Errorf("create spool segment: %w", err)
