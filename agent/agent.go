@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -83,8 +84,12 @@ func (a *Agent) open(token string, transport http.RoundTripper) error {
 		return fmt.Errorf("data_dir: %w (give the agent a folder that it may write)", err)
 	}
 	start, err := countStart(filepath.Join(a.cfg.DataDir, "start"))
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("data_dir: %w (give the agent a folder that it may write)", err)
+	}
 	if err != nil {
-		return err
+		// A full or dying disk must not keep the agent from measuring.
+		a.log.Error("number of this start not kept; the centre believes beats again after the next write", "err", err, "start", start)
 	}
 	key, err := identity.BeatKey(token)
 	if err != nil {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -127,7 +128,8 @@ func (c *collector) write(ms []measured, class spool.Class) {
 	if len(ms) == 0 {
 		return
 	}
-	if _, err := c.spool.Append(class, round{stamp: c.clock.Stamp(), results: ms}.marshal()); err != nil {
+	_, err := c.spool.Append(class, round{stamp: c.clock.Stamp(), results: ms}.marshal())
+	if err != nil && !errors.Is(err, spool.ErrNotDurable) { // that one is in memory, and the spool says so itself
 		c.lost.Add(float64(len(ms)))
 		c.log.Error("results lost: the spool took them neither on disk nor in memory", "results", len(ms), "err", err)
 		return

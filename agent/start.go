@@ -12,17 +12,16 @@ import (
 // countStart adds one to the durable number of starts in path and returns it.
 // The centre believes beats only of rising starts; where the file is gone or
 // unreadable, seconds since 2020 are a number higher than any count so far. With
-// a clock that is wrong too it is not, and the first write sets that right.
+// a clock that is wrong too it is not, and the first write sets that right. The
+// number returned beside an error can be used, it is only not on disk.
 func countStart(path string) (uint32, error) {
-	start := uint32(1)
+	start := uint32(max(time.Since(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC))/time.Second, 1))
 	b, err := os.ReadFile(path)
-	switch n, perr := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32); {
-	case err == nil && perr == nil:
+	if err != nil && !os.IsNotExist(err) {
+		return start, fmt.Errorf("start counter: %w", err)
+	}
+	if n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32); err == nil {
 		start = uint32(n) + 1
-	case err != nil && !os.IsNotExist(err):
-		return 0, fmt.Errorf("start counter: %w", err)
-	default:
-		start = uint32(max(time.Since(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC))/time.Second, 1))
 	}
 	return start, writeDurably(path, strconv.FormatUint(uint64(start), 10)+"\n")
 }

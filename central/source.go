@@ -112,12 +112,13 @@ func (s *source) Site(ctx context.Context, code string, span time.Duration) (das
 func agentFacts(st incident.Status) dashboards.Agent {
 	a := dashboards.Agent{Boot: st.Boot}
 	for _, r := range st.Results {
+		if uptime, ok := r.Field(thongsuot.FieldUptime); ok && r.Kind == thongsuot.ProbeBoot {
+			a.Uptime = time.Duration(uptime * float64(time.Second))
+		}
 		if r.Kind != thongsuot.ProbeAgent {
 			continue
 		}
 		a.Version = r.Detail
-		uptime, _ := r.Field(thongsuot.FieldUptime)
-		a.Uptime = time.Duration(uptime * float64(time.Second))
 		records, _ := r.Field(thongsuot.FieldSpoolRecords)
 		bytes, _ := r.Field(thongsuot.FieldSpoolBytes)
 		dropped, _ := r.Field(thongsuot.FieldDroppedTotal)
