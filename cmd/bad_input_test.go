@@ -93,6 +93,9 @@ func TestUnwritableFolderAndUnknownSite(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "not marked active") {
 		t.Errorf("site that is not installed: exit code %d:\n%s", code, out)
 	}
+	if code, out := answer(t, "thongsuot-central", "token", "-config", config, "-out", file+"/token", "25051"); code != 1 || !strings.Contains(out, file) {
+		t.Errorf("token file that cannot be written: exit code %d:\n%s", code, out)
+	}
 	info, err := os.Stat(dir + "/t/token")
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("token file: %v %v", info, err)

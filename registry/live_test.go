@@ -142,7 +142,7 @@ thongsuot_registry_reload_timestamp_seconds 9.466848e+08
 		if status() != thongsuot.StatusActive {
 			t.Error("the new day did not come without a reload")
 		}
-		if live.Current() != live.Current() {
+		if first, second := live.Current(), live.Current(); first != second {
 			t.Error("the view of one day is made anew for each reader")
 		}
 	})

@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 	_ "time/tzdata" // boxes without zone data
@@ -35,41 +33,25 @@ Without -config, defaults and THONGSUOT_AGENT_… variables hold.
 func main() { program.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
-		return program.ExitConfig
+	p := program.Program{
+		Name: "thongsuot-agent", Version: version, Usage: usage,
+		Commands: []string{"run", "check-config", "once", "status"},
 	}
-	command := args[0]
-	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprint(stderr, usage) }
-	file := flags.String("config", "", "configuration file")
-	if err := flags.Parse(args[1:]); err != nil {
-		return program.ExitConfig
-	}
-	switch command {
-	case "version":
-		fmt.Fprintln(stdout, "thongsuot-agent", version)
-		return program.ExitOK
-	case "help", "-h", "--help":
-		fmt.Fprint(stdout, usage)
-		return program.ExitOK
-	case "run", "check-config", "once", "status":
-	default:
-		fmt.Fprintf(stderr, "error: unknown command %q\n\n%s", command, usage)
-		return program.ExitConfig
+	line, code, ok := p.Parse(args, stdout, stderr)
+	if !ok {
+		return code
 	}
 	cfg := agent.DefaultConfig()
-	if err := program.Load(*file, os.Environ(), envPrefix, &cfg); err != nil {
+	if err := program.Load(line.Config, os.Environ(), envPrefix, &cfg); err != nil {
 		return program.Fail(stderr, program.ExitConfig, err)
 	}
-	switch command {
+	switch line.Command {
 	case "run":
 		return measure(ctx, cfg, stderr)
 	case "check-config":
 		return check(cfg, stdout, stderr)
 	case "once":
-		return once(ctx, cfg, flags.Args(), stdout, stderr)
+		return once(ctx, cfg, line.Args, stdout, stderr)
 	default:
 		return status(ctx, cfg, stdout, stderr)
 	}

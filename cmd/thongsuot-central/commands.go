@@ -97,7 +97,8 @@ func token(ctx context.Context, cfg central.Config, args []string, out string, s
 		fmt.Fprintln(stdout, secret)
 		return program.ExitOK
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o700); err == nil {
+	err = os.MkdirAll(filepath.Dir(out), 0o700)
+	if err == nil {
 		err = os.WriteFile(out, []byte(secret+"\n"), 0o600)
 	}
 	if err != nil {

@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	_ "time/tzdata" // machines without zone data
@@ -37,44 +36,30 @@ SIGHUP makes a running centre read its registry again.
 func main() { program.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
-		return program.ExitConfig
-	}
-	command := args[0]
-	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprint(stderr, usage) }
-	file := flags.String("config", "", "configuration file")
 	out := ""
-	if command == "token" {
-		flags.StringVar(&out, "out", "", "file for the token")
+	p := program.Program{
+		Name: "thongsuot-central", Version: version, Usage: usage,
+		Commands: []string{"run", "check-config", "token"},
+		Flags: func(command string, flags *flag.FlagSet) {
+			if command == "token" {
+				flags.StringVar(&out, "out", "", "file for the token")
+			}
+		},
 	}
-	if err := flags.Parse(args[1:]); err != nil {
-		return program.ExitConfig
-	}
-	switch command {
-	case "version":
-		fmt.Fprintln(stdout, "thongsuot-central", version)
-		return program.ExitOK
-	case "help", "-h", "--help":
-		fmt.Fprint(stdout, usage)
-		return program.ExitOK
-	case "run", "check-config", "token":
-	default:
-		fmt.Fprintf(stderr, "error: unknown command %q\n\n%s", command, usage)
-		return program.ExitConfig
+	line, code, ok := p.Parse(args, stdout, stderr)
+	if !ok {
+		return code
 	}
 	cfg := central.DefaultConfig()
-	if err := program.Load(*file, os.Environ(), envPrefix, &cfg); err != nil {
+	if err := program.Load(line.Config, os.Environ(), envPrefix, &cfg); err != nil {
 		return program.Fail(stderr, program.ExitConfig, err)
 	}
-	switch command {
+	switch line.Command {
 	case "run":
 		return serve(ctx, cfg, stderr)
 	case "check-config":
 		return check(cfg, stdout, stderr)
 	default:
-		return token(ctx, cfg, flags.Args(), out, stdout, stderr)
+		return token(ctx, cfg, line.Args, out, stdout, stderr)
 	}
 }
