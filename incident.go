@@ -69,6 +69,10 @@ func Causes() []Cause {
 // Finer causes, as Verdict.Sub holds them.
 const (
 	SubDNS                  = "dns"                    // of access: names are not resolved
+	SubCaptive              = "captive"                // of access: a page of the carrier's own in the way
+	SubVoltage              = "voltage"                // of power: far off nominal
+	SubSuspend              = "suspend"                // of host: the machine slept
+	SubClockReset           = "clock_reset"            // of power: so long that the clock was lost too
 	SubTLS                  = "tls"                    // of portal or unknown: its certificate is not accepted
 	SubLowBattery           = "low_battery"            // of power: the battery is about to end
 	SubNetworkGearUnpowered = "network_gear_unpowered" // of power: modem or switch is likely not behind the UPS
@@ -78,7 +82,7 @@ const (
 
 // Subs lists every finer cause.
 func Subs() []string {
-	return []string{SubDNS, SubTLS, SubLowBattery, SubNetworkGearUnpowered, SubISPNodeUnpowered, SubCollectorPath}
+	return []string{SubDNS, SubCaptive, SubVoltage, SubSuspend, SubClockReset, SubTLS, SubLowBattery, SubNetworkGearUnpowered, SubISPNodeUnpowered, SubCollectorPath}
 }
 
 // Confidence is how sure a verdict is, 0..1.
@@ -129,11 +133,14 @@ const (
 	EvidenceMainsLost       EvidenceCode = "mains_lost"
 	EvidenceMainsPresent    EvidenceCode = "mains_present"
 	EvidenceNoMainsSensor   EvidenceCode = "no_mains_sensor"
-	EvidenceAgentStopped    EvidenceCode = "agent_stopped"  // Detail is why
-	EvidenceAgentStarted    EvidenceCode = "agent_started"  // a new process of the agent on the same boot
-	EvidenceBootChanged     EvidenceCode = "boot_changed"   // the machine started anew
-	EvidenceBootSame        EvidenceCode = "boot_same"      // the machine ran through
-	EvidenceCentreRestart   EvidenceCode = "centre_restart" // our own centre was away
+	EvidenceAgentStopped    EvidenceCode = "agent_stopped"    // Detail is why
+	EvidenceAgentStarted    EvidenceCode = "agent_started"    // a new process of the agent on the same boot
+	EvidenceBootChanged     EvidenceCode = "boot_changed"     // the machine started anew
+	EvidenceBootSame        EvidenceCode = "boot_same"        // the machine ran through
+	EvidencePeersSilent     EvidenceCode = "peers_silent"     // Value sites of the upstream Target fell silent with this one
+	EvidencePeersOnBattery  EvidenceCode = "peers_on_battery" // Value sites of the feeder Target are on battery
+	EvidencePortalVote      EvidenceCode = "portal_vote"      // Value is the share of sites that cannot use the portal either
+	EvidenceCentreRestart   EvidenceCode = "centre_restart"   // our own centre was away
 )
 
 // Evidence is one observation that a verdict rests on.

@@ -23,6 +23,7 @@ var english = map[string]string{
 	"sub.dns":                    "name resolution",
 	"sub.tls":                    "certificate",
 	"sub.low_battery":            "low battery",
+	"sub.voltage":                "abnormal voltage",
 	"sub.captive":                "redirected to a login page of the network",
 	"sub.network_gear_unpowered": "network gear without power",
 	"sub.isp_node_unpowered":     "carrier's node without power",
@@ -110,6 +111,9 @@ var english = map[string]string{
 	"evidence.agent_started":      "monitoring agent started anew at %s while the machine ran on",
 	"evidence.boot_changed":       "machine of the agent started anew at %s",
 	"evidence.boot_same":          "machine of the agent ran through",
+	"evidence.peers_silent":       "%s other sites of upstream %s fell silent within minutes of it",
+	"evidence.peers_on_battery":   "%s other sites of feeder %s are on battery",
+	"evidence.portal_vote":        "%s of the monitored sites cannot use the national portal either",
 	"evidence.centre_restart":     "monitoring centre restarted at %s",
 
 	"stop.shutdown": "the machine was shut down",

@@ -25,6 +25,10 @@ func (l Lang) Evidence(e thongsuot.Evidence, zone *time.Location) string {
 		return l.T(key, l.target(e))
 	case thongsuot.EvidenceTargetLossy:
 		return l.T(key, l.target(e), l.Percent(e.Value, 1))
+	case thongsuot.EvidencePeersSilent, thongsuot.EvidencePeersOnBattery:
+		return l.T(key, l.Number(e.Value, 0), e.Target)
+	case thongsuot.EvidencePortalVote:
+		return l.T(key, l.Percent(e.Value, 0))
 	case thongsuot.EvidenceOnBattery:
 		if e.Value <= 0 || math.IsNaN(e.Value) {
 			return l.T(key, at)

@@ -24,6 +24,7 @@ var vietnamese = map[string]string{
 	"sub.dns":                    "phân giải tên miền",
 	"sub.tls":                    "chứng thư số",
 	"sub.low_battery":            "ắc quy sắp cạn",
+	"sub.voltage":                "điện áp bất thường",
 	"sub.captive":                "bị chuyển hướng tới trang đăng nhập mạng",
 	"sub.network_gear_unpowered": "thiết bị mạng mất nguồn",
 	"sub.isp_node_unpowered":     "trạm của nhà mạng mất nguồn",
@@ -111,6 +112,9 @@ var vietnamese = map[string]string{
 	"evidence.agent_started":      "phần mềm điểm đo khởi động lại lúc %s, máy tính không khởi động lại",
 	"evidence.boot_changed":       "máy tính đặt điểm đo khởi động lại lúc %s",
 	"evidence.boot_same":          "máy tính đặt điểm đo chạy liên tục",
+	"evidence.peers_silent":       "%s nơi khác cùng tuyến truyền dẫn %s mất liên lạc trong cùng vài phút",
+	"evidence.peers_on_battery":   "%s nơi khác cùng xuất tuyến %s đang chạy bằng ắc quy",
+	"evidence.portal_vote":        "%s số nơi đang được giám sát cũng không vào được Cổng Dịch vụ công quốc gia",
 	"evidence.centre_restart":     "hệ thống giám sát trung tâm khởi động lại lúc %s",
 
 	"stop.shutdown": "máy tính được tắt",
