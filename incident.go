@@ -73,7 +73,6 @@ const (
 	SubVoltage              = "voltage"                // of power: far off nominal
 	SubSuspend              = "suspend"                // of host: the machine slept
 	SubClockReset           = "clock_reset"            // of power: so long that the clock was lost too
-	SubTLS                  = "tls"                    // of portal or unknown: its certificate is not accepted
 	SubLowBattery           = "low_battery"            // of power: the battery is about to end
 	SubNetworkGearUnpowered = "network_gear_unpowered" // of power: modem or switch is likely not behind the UPS
 	SubISPNodeUnpowered     = "isp_node_unpowered"     // of power: the carrier's cabinet lost power with the site
@@ -82,7 +81,7 @@ const (
 
 // Subs lists every finer cause.
 func Subs() []string {
-	return []string{SubDNS, SubCaptive, SubVoltage, SubSuspend, SubClockReset, SubTLS, SubLowBattery, SubNetworkGearUnpowered, SubISPNodeUnpowered, SubCollectorPath}
+	return []string{SubDNS, SubCaptive, SubVoltage, SubSuspend, SubClockReset, SubLowBattery, SubNetworkGearUnpowered, SubISPNodeUnpowered, SubCollectorPath}
 }
 
 // Confidence is how sure a verdict is, 0..1.

@@ -13,6 +13,7 @@ import (
 	"thongsuot"
 	"thongsuot/incident"
 	"thongsuot/ledger"
+	"thongsuot/registry"
 )
 
 const (
@@ -58,9 +59,9 @@ func newLoop(engine *incident.Engine, l *ledger.Ledger, log *slog.Logger, reg pr
 }
 
 // restore takes up what was known before the last stop.
-func (l *loop) restore(ctx context.Context, sites []thongsuot.Site) error {
+func (l *loop) restore(ctx context.Context, r *registry.Registry) error {
 	now := l.now()
-	l.engine.SetSites(sites, now)
+	l.engine.SetSites(r.Sites(), r.InOfficeHours, now)
 	snap, _, err := l.ledger.Fact(ctx, snapshotFact)
 	if err != nil {
 		return err
@@ -84,8 +85,8 @@ func (l *loop) observe(ctx context.Context, o incident.Observation) error {
 }
 
 // setSites follows the registry.
-func (l *loop) setSites(ctx context.Context, sites []thongsuot.Site) error {
-	return l.step(ctx, func(e *incident.Engine) []thongsuot.Change { return e.SetSites(sites, l.now()) })
+func (l *loop) setSites(ctx context.Context, r *registry.Registry) error {
+	return l.step(ctx, func(e *incident.Engine) []thongsuot.Change { return e.SetSites(r.Sites(), r.InOfficeHours, l.now()) })
 }
 
 func (l *loop) step(ctx context.Context, f func(*incident.Engine) []thongsuot.Change) error {

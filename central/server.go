@@ -124,7 +124,7 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 		return err
 	}
 	s.loop = newLoop(engine, s.ledger, log, reg)
-	if err := s.loop.restore(context.Background(), s.registry.Current().Sites()); err != nil {
+	if err := s.loop.restore(context.Background(), s.registry.Current()); err != nil {
 		return err
 	}
 	site := func(code string) (thongsuot.Site, bool) { return s.registry.Current().Site(code) }
@@ -221,7 +221,7 @@ func (s *Server) Reload(ctx context.Context) error {
 	if err := s.registry.Reload(); err != nil {
 		return err
 	}
-	return s.loop.setSites(ctx, s.registry.Current().Sites())
+	return s.loop.setSites(ctx, s.registry.Current())
 }
 
 // Run serves until ctx ends or a part fails, then stops in the order in which
@@ -270,7 +270,7 @@ func (s *Server) followDay(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := s.loop.setSites(ctx, s.registry.Current().Sites()); err != nil {
+			if err := s.loop.setSites(ctx, s.registry.Current()); err != nil {
 				s.log.Error("sites of the day not taken over", "err", err)
 			}
 		}

@@ -16,7 +16,9 @@ type gap struct {
 	Incident *thongsuot.Incident `json:"incident,omitempty"` // once it is closed
 
 	Gateway   tally     `json:"gateway"`
-	Beyond    tally     `json:"beyond"`
+	Hosts     tally     `json:"hosts"` // reached by address, the gateway aside
+	Names     tally     `json:"names"`
+	Portal    tally     `json:"portal"`
 	OnBattery bool      `json:"on_battery,omitempty"` // seen in the gap
 	First     time.Time `json:"first,omitzero"`       // of the results from within the gap
 	Last      time.Time `json:"last,omitzero"`
@@ -29,8 +31,12 @@ type tally struct {
 	Fail int `json:"fail"`
 }
 
-func (t tally) mostlyFails() bool { return t.Fail > 0 && t.Fail >= 4*t.OK }
-func (t tally) mostlyOK() bool    { return t.OK > 0 && t.OK >= 4*t.Fail }
+func (t tally) ratio() Ratio {
+	if t.OK+t.Fail == 0 {
+		return Ratio{}
+	}
+	return Success(float64(t.OK) / float64(t.OK+t.Fail))
+}
 
 func (q *silence) ended(o Observation, open *thongsuot.Incident) *gap {
 	g := &gap{silence: *q, End: o.At, NewStart: o.Start, NewBoot: o.Boot, Touched: o.At}
@@ -52,9 +58,14 @@ func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
 			g.OnBattery = true
 		}
 	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal:
-		t := &g.Beyond
-		if isGateway(r.Probe) {
+		t := &g.Hosts
+		switch {
+		case isGateway(r.Probe):
 			t = &g.Gateway
+		case r.Kind == thongsuot.ProbeDNS:
+			t = &g.Names
+		case r.Kind == thongsuot.ProbePortal:
+			t = &g.Portal
 		}
 		switch {
 		case r.OK():
@@ -76,96 +87,69 @@ func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
 func (g *gap) watched() bool { return g.Last.Sub(g.First) >= g.End.Sub(g.Since)/2 }
 
 // review judges a closed incident again when the evidence of its silence is in.
-func (s *site) review(now time.Time, cfg Config) []thongsuot.Change {
+func (e *Engine) review(s *site, now time.Time) []thongsuot.Change {
 	g := s.Gap
-	if g == nil || g.Incident == nil || g.NewBoot == "" || g.Touched.IsZero() || now.Sub(g.Touched) < cfg.Settle {
+	if g == nil || g.Incident == nil || g.NewBoot == "" || g.Touched.IsZero() || now.Sub(g.Touched) < e.cfg.Settle {
 		return nil
 	}
 	g.Touched = time.Time{}
-	v := g.judge()
+	f := g.facts()
+	e.neighbours(s, g.Since, now, &f)
+	v := Attribute(f)
 	if v.Same(g.Incident.Verdict) {
 		return nil
 	}
+	v.Evidence = append(g.evidence(), e.others(s, f)...)
 	g.Incident.Verdict = v
 	g.Incident.Revision++
 	return []thongsuot.Change{{Kind: thongsuot.ChangeRevised, At: g.End, Incident: *g.Incident}}
 }
 
-// judge says what a silence was, now that the site is back.
-func (g *gap) judge() thongsuot.Verdict {
-	if g.NewBoot != g.Boot && g.Boot != "" {
-		return g.judgeBoot()
+// facts are what is known of a silence that is over.
+func (g *gap) facts() Facts {
+	f := g.silence.facts()
+	f.Silent, f.After = false, true
+	f.Boot, f.NewProcess, f.Gap = Yes, g.NewStart != g.Start, g.End.Sub(g.Since)
+	if g.Boot == "" {
+		f.Boot = NotKnown
+	} else if g.NewBoot != g.Boot {
+		f.Boot = No
 	}
-	same := thongsuot.Evidence{Code: thongsuot.EvidenceBootSame, At: g.End}
-	switch {
-	case g.watched() && g.Beyond.mostlyFails():
-		return g.judgeLine(same)
-	case g.watched() && g.Beyond.mostlyOK():
-		return thongsuot.Verdict{
-			State: thongsuot.StateUnknown, Cause: thongsuot.CauseCentral, Sub: thongsuot.SubCollectorPath, Confidence: 0.7,
-			Candidates: []string{string(thongsuot.CauseCentral), string(thongsuot.CauseUpstream)},
-			Evidence:   []thongsuot.Evidence{same, {Code: thongsuot.EvidenceTargetAnswers, At: g.First}},
-		}
-	case g.NewStart != g.Start:
-		return thongsuot.Verdict{
-			State: thongsuot.StateUnknown, Cause: thongsuot.CauseAgent, Confidence: 0.95,
-			Evidence: []thongsuot.Evidence{same, {Code: thongsuot.EvidenceAgentStarted, At: g.End}},
-		}
-	default:
-		return thongsuot.Verdict{
-			State: thongsuot.StateUnknown, Cause: thongsuot.CauseUnknown, Confidence: thongsuot.ConfidenceLow,
-			Candidates: []string{string(thongsuot.CauseHost), string(thongsuot.CauseAgent)},
-			Evidence:   []thongsuot.Evidence{same},
-		}
+	f.OnBatteryIn = g.Power.OnBattery || g.OnBattery
+	if g.Power.OnBattery {
+		f.BatteryToLoss = Interval{true, g.Since.Sub(g.Power.Since)}
 	}
+	if g.watched() {
+		f.Gateway, f.Reference, f.DNS, f.Portal = g.Gateway.ratio(), g.Hosts.ratio(), g.Names.ratio(), g.Portal.ratio()
+	}
+	return f
 }
 
-// judgeLine: the agent watched the line being gone.
-func (g *gap) judgeLine(same thongsuot.Evidence) thongsuot.Verdict {
-	fails := thongsuot.Evidence{Code: thongsuot.EvidenceTargetFails, At: g.First, Value: float64(g.Beyond.Fail)}
-	v := thongsuot.Verdict{State: thongsuot.StateDown, Evidence: []thongsuot.Evidence{same, fails}}
+func (g *gap) evidence() []thongsuot.Evidence {
+	out := []thongsuot.Evidence{{Code: thongsuot.EvidenceBootSame, At: g.End}}
+	if g.NewBoot != g.Boot {
+		out[0].Code = thongsuot.EvidenceBootChanged
+	} else if g.NewStart != g.Start {
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceAgentStarted, At: g.End})
+	}
+	if n := g.Hosts.Fail + g.Names.Fail + g.Portal.Fail; g.watched() && n > 0 {
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceTargetFails, At: g.First, Value: float64(n)})
+	}
+	switch r := g.Gateway.ratio(); {
+	case g.watched() && r.works():
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceTargetAnswers, At: g.First, Probe: thongsuot.NameGateway})
+	case g.watched() && r.gone():
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceTargetFails, At: g.First, Probe: thongsuot.NameGateway, Reason: thongsuot.ReasonTimeout})
+	}
 	switch {
-	case g.Gateway.mostlyFails() && g.OnBattery:
-		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, thongsuot.SubNetworkGearUnpowered, thongsuot.ConfidenceHigh
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceOnBattery, At: g.First})
-	case g.Gateway.mostlyFails():
-		v.Cause, v.Confidence = thongsuot.CauseLAN, thongsuot.ConfidenceHigh
+	case g.Power.OnBattery:
+		out = append(out, g.Power.evidence()...)
 	case g.OnBattery:
-		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, thongsuot.SubISPNodeUnpowered, 0.7
-		v.Candidates = []string{string(thongsuot.CausePower), string(thongsuot.CauseAccess)}
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceOnBattery, At: g.First})
-	case g.Gateway.mostlyOK():
-		v.Cause, v.Confidence = thongsuot.CauseAccess, thongsuot.ConfidenceHigh
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceTargetAnswers, At: g.First, Probe: thongsuot.NameGateway})
-	default:
-		v.Cause, v.Confidence = thongsuot.CauseAccess, 0.7
-		v.Candidates = []string{string(thongsuot.CauseAccess), string(thongsuot.CauseLAN)}
-	}
-	return v
-}
-
-// judgeBoot: the machine started anew. A new boot alone proves no power cut.
-func (g *gap) judgeBoot() thongsuot.Verdict {
-	v := thongsuot.Verdict{
-		State: thongsuot.StateDown, Cause: thongsuot.CausePower,
-		Evidence: []thongsuot.Evidence{{Code: thongsuot.EvidenceBootChanged, At: g.End}},
-	}
-	power, host := string(thongsuot.CausePower), string(thongsuot.CauseHost)
-	switch {
-	case g.Power.OnBattery || g.OnBattery:
-		v.Confidence = thongsuot.ConfidenceHigh
-		v.Evidence = append(v.Evidence, g.Power.evidence())
-	case g.Said.ShuttingDown:
-		v.State, v.Cause, v.Confidence = thongsuot.StateUnknown, thongsuot.CauseHost, 0.95
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceAgentStopped, At: g.Since, Detail: "shutdown"})
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceOnBattery, At: g.First})
 	case g.Said.MainsPresent:
-		v.State, v.Cause, v.Confidence = thongsuot.StateUnknown, thongsuot.CauseHost, 0.7
-		v.Candidates = []string{host, power}
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceMainsPresent, At: g.Since})
-	default:
-		v.Confidence = 0.7
-		v.Candidates = []string{power, host}
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceNoMainsSensor, At: g.Since})
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceMainsPresent, At: g.Since})
+	case !g.Power.Known:
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceNoMainsSensor, At: g.Since})
 	}
-	return v
+	return out
 }

@@ -91,7 +91,11 @@ type Beat struct {
 type Engine struct {
 	cfg      Config
 	sites    map[string]*site
-	order    []string  // codes, sorted, so that changes come in one order
+	order    []string // codes, sorted, so that changes come in one order
+	inOffice func(site string, t time.Time) bool
+
+	byUpstream, byFeeder map[string][]string // codes of the sites that share fate; none under ""
+
 	lastTick time.Time // of the centre's clock
 	grace    time.Time // silence counts from here at the earliest: start or stall of the centre
 }
@@ -101,14 +105,17 @@ func New(cfg Config, now time.Time) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: cfg, sites: map[string]*site{}, lastTick: now, grace: now}, nil
+	always := func(string, time.Time) bool { return true }
+	return &Engine{cfg: cfg, sites: map[string]*site{}, inOffice: always, lastTick: now, grace: now}, nil
 }
 
-// SetSites says which sites take part: the active ones of the list. What is
-// known of a site that stays is kept; a site that left is forgotten, and its
-// open incident is closed at now.
-func (e *Engine) SetSites(list []thongsuot.Site, now time.Time) []thongsuot.Change {
+// SetSites says which sites take part: the active ones of the list, and when
+// their offices are open. What is known of a site that stays is kept; a site
+// that left is forgotten, and its open incident is closed at now.
+func (e *Engine) SetSites(list []thongsuot.Site, inOffice func(site string, t time.Time) bool, now time.Time) []thongsuot.Change {
+	e.inOffice = inOffice
 	active := map[string]bool{}
+	e.byUpstream, e.byFeeder = map[string][]string{}, map[string][]string{}
 	for _, s := range list {
 		if s.Status != thongsuot.StatusActive {
 			continue
@@ -116,6 +123,13 @@ func (e *Engine) SetSites(list []thongsuot.Site, now time.Time) []thongsuot.Chan
 		active[s.Code] = true
 		if e.sites[s.Code] == nil {
 			e.sites[s.Code] = newSite(s.Code)
+		}
+		e.sites[s.Code].place = placeOf(s)
+		if up := s.Upstream(); up != "" {
+			e.byUpstream[up] = append(e.byUpstream[up], s.Code)
+		}
+		if s.Feeder != "" {
+			e.byFeeder[s.Feeder] = append(e.byFeeder[s.Feeder], s.Code)
 		}
 	}
 	var changes []thongsuot.Change
@@ -146,7 +160,7 @@ func (e *Engine) Observe(o Observation) []thongsuot.Change {
 	if n := newest(o.Results); !wasSilent && !n.IsZero() && n.Before(end) {
 		end = n // what the results show happened when they were measured
 	}
-	return s.settle(s.judge(o.At, e.grace, e.cfg), end)
+	return s.settle(e.judge(s, o.At), end)
 }
 
 // Tick lets time pass to now: silence is noticed here, and closed incidents
@@ -160,8 +174,8 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 	var changes []thongsuot.Change
 	for _, code := range e.order {
 		s := e.sites[code]
-		changes = append(changes, s.settle(s.judge(now, e.grace, e.cfg), now)...)
-		changes = append(changes, s.review(now, e.cfg)...)
+		changes = append(changes, s.settle(e.judge(s, now), now)...)
+		changes = append(changes, e.review(s, now)...)
 	}
 	return changes
 }

@@ -13,6 +13,8 @@ import (
 
 var t0 = time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
 
+func always(string, time.Time) bool { return true }
+
 // scene plays one site against an engine, second by second.
 type scene struct {
 	t       *testing.T
@@ -35,7 +37,7 @@ func newScene(t *testing.T) *scene {
 	e.SetSites([]thongsuot.Site{
 		{Code: "25051", Kind: thongsuot.KindCommune, Status: thongsuot.StatusActive},
 		{Code: "24712", Kind: thongsuot.KindCommune, Status: thongsuot.StatusNotInstalled},
-	}, t0)
+	}, always, t0)
 	return &scene{t: t, e: e, now: t0, site: "25051", start: 1, boot: "boot-1"}
 }
 
@@ -182,7 +184,7 @@ func TestLineCutIsNamedByTheSpool(t *testing.T) {
 		s.write(ago, ok("gateway", thongsuot.ProbeICMP), result("centre", thongsuot.ProbeTCP, thongsuot.ReasonConnectTimeout),
 			result("portal", thongsuot.ProbePortal, thongsuot.ReasonDNSTimeout))
 	}
-	s.run(time.Minute).want("closed down unknown low", "revised down access high")
+	s.run(time.Minute).want("closed down unknown low", "revised down access medium")
 }
 
 // What failed while the line was cut is no verdict on now, even where nothing
@@ -228,8 +230,8 @@ func TestPortalFailure(t *testing.T) {
 	}
 	f("it says so itself", thongsuot.ReasonHTTP5xx, "portal medium")
 	f("no connection", thongsuot.ReasonConnectTimeout, "unknown low")
-	f("certificate", thongsuot.ReasonTLSExpired, "unknown/tls low")
-	f("name", thongsuot.ReasonDNSNXDomain, "unknown/dns low")
+	f("certificate", thongsuot.ReasonTLSExpired, "unknown low")
+	f("name", thongsuot.ReasonDNSNXDomain, "unknown low")
 }
 
 func TestResolverDownIsTheLinesDNS(t *testing.T) {
@@ -436,7 +438,7 @@ func TestShiftOfAllClocksChangesOnlyTimes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.SetSites([]thongsuot.Site{{Code: "x", Status: thongsuot.StatusActive}}, t0.Add(shift))
+		e.SetSites([]thongsuot.Site{{Code: "x", Status: thongsuot.StatusActive}}, always, t0.Add(shift))
 		for i := range 300 {
 			now := t0.Add(shift + time.Duration(i)*time.Second)
 			if i%5 == 0 && (i < 100 || i > 200) {

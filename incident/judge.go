@@ -8,6 +8,13 @@ import (
 	"thongsuot"
 )
 
+// Widths of coincidence. Onsets of one fault spread over the beats of the
+// sites and the patience with their lines.
+const (
+	onsetsWithin  = 3 * time.Minute // of one upstream
+	batteryWithin = 5 * time.Minute // of one feeder
+)
+
 // judged is a verdict with the event time since which it holds.
 type judged struct {
 	thongsuot.Verdict
@@ -19,49 +26,149 @@ func up() judged {
 	return judged{Verdict: thongsuot.Verdict{State: thongsuot.StateUp, Cause: thongsuot.CauseNone, Confidence: 1}}
 }
 
-// judge says what is wrong at the site now. The rules are tried from the
-// one with the strongest evidence down; each is one function below.
-func (s *site) judge(now, grace time.Time, cfg Config) judged {
+// judge says what is wrong at the site now.
+func (e *Engine) judge(s *site, now time.Time) judged {
 	if s.Heard.IsZero() {
 		return up() // never heard: nothing began, so nothing can have ended
 	}
-	unheard := s.unheard(now, grace, cfg)
-	if s.Silent != nil || unheard >= s.patience(cfg) {
-		return s.judgeSilent(unheard)
-	}
-	if s.Heard.Before(grace) {
+	unheard := s.unheard(now, e.grace, e.cfg)
+	switch {
+	case s.Silent != nil || unheard >= s.patience(e.cfg):
+		return e.judgeSilent(s, unheard, now)
+	case s.Heard.Before(e.grace):
 		return judged{hold: true} // not heard since the centre came back, not missed yet either
+	default:
+		return e.judgeSpeaking(s, now)
 	}
-	for _, rule := range []func(time.Time, Config) (judged, bool){
-		s.insideFails, s.namesFail, s.portalFails, s.lineFails, s.onBattery,
-	} {
-		if j, ok := rule(now, cfg); ok {
-			return j
-		}
-	}
-	return up()
 }
 
-// failing lists the targets of one of kinds that are held to be down, and
-// tells how many of them there are in all. The gateway is not among them. A
-// target that never answered is evidence only where it has to answer: many
-// routers and hosts drop echo requests all their life.
-func (s *site) failing(now time.Time, cfg Config, kinds ...thongsuot.ProbeKind) (down []*target, all int) {
+// judgeSpeaking judges a site that is heard, by what its probes found.
+func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
+	sees := s.look(now, e.cfg)
+	f := sees.facts()
+	f.UPS = UPS{Known: s.Power.Known, OnBattery: s.Power.OnBattery && now.Sub(s.Power.Since) >= e.cfg.HoldBattery, Low: s.Power.Low, Runtime: s.Power.Runtime}
+	failing := sees.failing()
+	if len(failing) > 0 && s.Power.OnBattery {
+		f.BatteryToLoss = Interval{true, earliestSince(failing).Sub(s.Power.Since)}
+	}
+	if f.beyondGone() {
+		e.neighbours(s, earliestSince(failing), now, &f)
+	}
+	if f.Portal.gone() {
+		e.vote(now, &f)
+	}
+	v := Attribute(f)
+	switch {
+	case v.State == thongsuot.StateAtRisk:
+		v.Evidence = s.Power.evidence()
+		return judged{Verdict: v, since: s.Power.Since}
+	case v.State != thongsuot.StateUp:
+		v.Evidence = slices.Concat(sees.evidence(), v.Evidence, e.others(s, f))
+		return judged{Verdict: v, since: sees.onset(f)}
+	case len(sees.hostsDown) > 0:
+		// One host that used to answer is gone while others answer: its own
+		// fault or that of the way to it. The counter may still work.
+		v = verdict(thongsuot.StateDegraded, thongsuot.CauseUnknown, "", possible, thongsuot.CauseAccess, thongsuot.CauseUpstream)
+		v.Evidence = targetEvidence(sees.hostsDown)
+		return judged{Verdict: v, since: earliestSince(sees.hostsDown)}
+	default:
+		return up()
+	}
+}
+
+// sight is what a site's probes show now, target by target.
+type sight struct {
+	gatewayUp, gatewayDown *target
+	hostsUp, hostsDown     []*target // reached by address: ICMP and TCP, gateways aside
+	namesUp, namesDown     []*target
+	portalUp, portalDown   []*target
+}
+
+// look sorts the site's targets. A target that never answered is evidence only
+// where it has to answer: many routers and hosts drop echo requests all their
+// life.
+func (s *site) look(now time.Time, cfg Config) (v sight) {
 	for _, name := range s.names() {
 		t := s.Targets[name]
-		if isGateway(name) || !slices.Contains(kinds, t.Last.Kind) || now.Sub(t.Last.At) > cfg.Stale || s.duringSilence(t.Last.At) {
+		if now.Sub(t.Last.At) > cfg.Stale || s.duringSilence(t.Last.At) {
 			continue
 		}
-		mustAnswer := t.Last.Kind == thongsuot.ProbeDNS || t.Last.Kind == thongsuot.ProbePortal
-		if !t.Answered && !mustAnswer {
-			continue
-		}
-		all++
-		if t.Fails >= cfg.FailRounds {
-			down = append(down, t)
+		down := t.Fails >= cfg.FailRounds
+		switch kind := t.Last.Kind; {
+		case isGateway(name) && t.Last.OK():
+			v.gatewayUp = t
+		case isGateway(name) && t.Answered && down:
+			v.gatewayDown = t
+		case isGateway(name):
+		case kind == thongsuot.ProbeDNS:
+			v.namesUp, v.namesDown = sortTarget(t, down, v.namesUp, v.namesDown)
+		case kind == thongsuot.ProbePortal:
+			v.portalUp, v.portalDown = sortTarget(t, down, v.portalUp, v.portalDown)
+		case (kind == thongsuot.ProbeICMP || kind == thongsuot.ProbeTCP) && t.Answered:
+			v.hostsUp, v.hostsDown = sortTarget(t, down, v.hostsUp, v.hostsDown)
 		}
 	}
-	return down, all
+	return v
+}
+
+func sortTarget(t *target, isDown bool, up, down []*target) ([]*target, []*target) {
+	if isDown {
+		return up, append(down, t)
+	}
+	return append(up, t), down
+}
+
+// facts reads the sight as ratios: of several targets of one kind, one that
+// answers shows that the way is open.
+func (v sight) facts() (f Facts) {
+	ratio := func(up, down []*target) Ratio {
+		switch {
+		case len(up) > 0:
+			return Success(1)
+		case len(down) > 0:
+			return Success(0)
+		default:
+			return Ratio{}
+		}
+	}
+	f.Reference, f.DNS, f.Portal = ratio(v.hostsUp, v.hostsDown), ratio(v.namesUp, v.namesDown), ratio(v.portalUp, v.portalDown)
+	switch {
+	case v.gatewayUp != nil:
+		f.Gateway = Success(1)
+	case v.gatewayDown != nil:
+		f.Gateway = Success(0)
+	}
+	if f.Portal.gone() {
+		bad := v.portalDown[0].Bad
+		f.PortalSaidSo = bad.Reason == thongsuot.ReasonHTTP5xx && strings.HasPrefix(bad.Target, "https:")
+		// A resolver that fails only the portal's probe fails it by name all the same.
+		if len(v.namesUp) == 0 && len(v.namesDown) == 0 && nameFailure(v.portalDown[0]) {
+			f.DNS = Success(0)
+		}
+	}
+	return f
+}
+
+// failing lists the targets that are down, the gateway aside.
+func (v sight) failing() []*target { return slices.Concat(v.hostsDown, v.namesDown, v.portalDown) }
+
+// onset is when what the facts show began: with all gone, when the last of it
+// went; otherwise with the portal.
+func (v sight) onset(f Facts) time.Time {
+	if f.beyondGone() {
+		return latestSince(v.failing())
+	}
+	return earliestSince(v.portalDown)
+}
+
+func (v sight) evidence() []thongsuot.Evidence {
+	out := targetEvidence(v.failing())
+	for _, g := range []*target{v.gatewayUp, v.gatewayDown} {
+		if g != nil {
+			out = append(out, evidenceOf(g))
+		}
+	}
+	return out
 }
 
 // duringSilence reports whether a result is from within the last silence: it
@@ -81,127 +188,14 @@ func (s *site) names() []string {
 
 func isGateway(probe string) bool { return strings.HasPrefix(probe, thongsuot.NameGateway) }
 
-// gateway tells whether a gateway answers, and whether one that used to
-// answer is down.
-func (s *site) gateway(now time.Time, cfg Config) (answers, down *target) {
-	for _, name := range s.names() {
-		t := s.Targets[name]
-		if !isGateway(name) || now.Sub(t.Last.At) > cfg.Stale {
-			continue
-		}
-		switch {
-		case t.Last.OK():
-			answers = t
-		case t.Answered && t.Fails >= cfg.FailRounds:
-			down = t
-		}
-	}
-	return answers, down
-}
-
-// insideFails: everything beyond the office is gone, yet the agent is heard
-// (over another line). The gateway tells the office from the line.
-func (s *site) insideFails(now time.Time, cfg Config) (judged, bool) {
-	down, all := s.failing(now, cfg, thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal)
-	if all == 0 || len(down) < all {
-		return judged{}, false
-	}
-	answers, dead := s.gateway(now, cfg)
-	v := thongsuot.Verdict{State: thongsuot.StateDown, Evidence: targetEvidence(down)}
-	switch {
-	case answers != nil:
-		v.Cause, v.Confidence = thongsuot.CauseAccess, 0.8
-		v.Candidates = []string{string(thongsuot.CauseAccess), string(thongsuot.CauseUpstream)}
-		v.Evidence = append(v.Evidence, evidenceOf(answers))
-	case dead != nil && s.Power.OnBattery && dead.Since.Sub(s.Power.Since).Abs() <= time.Minute:
-		// The network gear is likely not behind the UPS.
-		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, thongsuot.SubNetworkGearUnpowered, 0.8
-		v.Candidates = []string{string(thongsuot.CausePower), string(thongsuot.CauseLAN)}
-		v.Evidence = append(v.Evidence, evidenceOf(dead), s.Power.evidence())
-	case dead != nil:
-		v.Cause, v.Confidence = thongsuot.CauseLAN, thongsuot.ConfidenceHigh
-		v.Evidence = append(v.Evidence, evidenceOf(dead))
-	default:
-		v.Cause, v.Confidence = thongsuot.CauseUnknown, thongsuot.ConfidenceLow
-		v.Candidates = []string{string(thongsuot.CauseAccess), string(thongsuot.CauseLAN)}
-	}
-	return judged{Verdict: v, since: latestSince(down)}, true
-}
-
-// namesFail: no resolver answers and the portal cannot be found for that
-// reason, while something is reached by address.
-func (s *site) namesFail(now time.Time, cfg Config) (judged, bool) {
-	resolvers, all := s.failing(now, cfg, thongsuot.ProbeDNS)
-	portals, _ := s.failing(now, cfg, thongsuot.ProbePortal)
-	if all == 0 || len(resolvers) < all || len(portals) == 0 || !slices.ContainsFunc(portals, nameFailure) {
-		return judged{}, false
-	}
-	v := thongsuot.Verdict{
-		State: thongsuot.StateDown, Cause: thongsuot.CauseAccess, Sub: thongsuot.SubDNS, Confidence: thongsuot.ConfidenceHigh,
-		Evidence: targetEvidence(slices.Concat(resolvers, portals)),
-	}
-	return judged{Verdict: v, since: earliestSince(portals)}, true
-}
-
 func nameFailure(t *target) bool { return strings.HasPrefix(string(t.Bad.Reason), "dns_") }
 
-// portalFails: the counter cannot use the portal though the line works. One
-// site alone cannot tell the portal from the carrier's way to it, unless the
-// portal itself answered, under its own certificate, that it fails.
-func (s *site) portalFails(now time.Time, cfg Config) (judged, bool) {
-	portals, all := s.failing(now, cfg, thongsuot.ProbePortal)
-	if all == 0 || len(portals) < all {
-		return judged{}, false
-	}
-	v := thongsuot.Verdict{
-		State: thongsuot.StateDown, Cause: thongsuot.CauseUnknown, Confidence: thongsuot.ConfidenceLow,
-		Candidates: []string{string(thongsuot.CausePortal), string(thongsuot.CauseUpstream)}, Evidence: targetEvidence(portals),
-	}
-	switch {
-	case portals[0].Bad.Reason == thongsuot.ReasonHTTP5xx && strings.HasPrefix(portals[0].Bad.Target, "https:"):
-		v.Cause, v.Confidence = thongsuot.CausePortal, 0.8
-	case nameFailure(portals[0]):
-		v.Sub = thongsuot.SubDNS
-		v.Candidates = []string{string(thongsuot.CauseAccess), string(thongsuot.CausePortal)}
-	case strings.HasPrefix(string(portals[0].Bad.Reason), "tls_"):
-		v.Sub = thongsuot.SubTLS
-	}
-	if answers, _ := s.gateway(now, cfg); answers != nil {
-		v.Evidence = append(v.Evidence, evidenceOf(answers))
-	}
-	return judged{Verdict: v, since: earliestSince(portals)}, true
-}
-
-// lineFails: some other target that used to answer is gone. The counter may
-// still work, so the site is no worse than degraded.
-func (s *site) lineFails(now time.Time, cfg Config) (judged, bool) {
-	down, _ := s.failing(now, cfg, thongsuot.ProbeICMP, thongsuot.ProbeTCP)
-	if len(down) == 0 {
-		return judged{}, false
-	}
-	v := thongsuot.Verdict{
-		State: thongsuot.StateDegraded, Cause: thongsuot.CauseUnknown, Confidence: thongsuot.ConfidenceLow,
-		Candidates: []string{string(thongsuot.CauseAccess), string(thongsuot.CauseUpstream)}, Evidence: targetEvidence(down),
-	}
-	return judged{Verdict: v, since: earliestSince(down)}, true
-}
-
-// onBattery: served, but not for long.
-func (s *site) onBattery(now time.Time, cfg Config) (judged, bool) {
-	p := s.Power
-	if !p.OnBattery || now.Sub(p.Since) < cfg.HoldBattery {
-		return judged{}, false
-	}
-	v := thongsuot.Verdict{State: thongsuot.StateAtRisk, Cause: thongsuot.CausePower, Confidence: 0.95, Evidence: []thongsuot.Evidence{p.evidence()}}
+func (p power) evidence() []thongsuot.Evidence {
+	out := []thongsuot.Evidence{{Code: thongsuot.EvidenceOnBattery, At: p.Since, Value: p.Runtime.Seconds()}}
 	if p.Low {
-		v.Sub = thongsuot.SubLowBattery
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceLowBattery, At: p.At})
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceLowBattery, At: p.At})
 	}
-	return judged{Verdict: v, since: p.Since}, true
-}
-
-func (p power) evidence() thongsuot.Evidence {
-	return thongsuot.Evidence{Code: thongsuot.EvidenceOnBattery, At: p.Since, Value: p.Runtime.Seconds()}
+	return out
 }
 
 func evidenceOf(t *target) thongsuot.Evidence {
@@ -220,12 +214,6 @@ func targetEvidence(ts []*target) []thongsuot.Evidence {
 	return out
 }
 
-func earliestSince(ts []*target) time.Time {
-	return slices.MinFunc(ts, bySince).Since
-}
-
-func latestSince(ts []*target) time.Time {
-	return slices.MaxFunc(ts, bySince).Since
-}
-
-func bySince(a, b *target) int { return a.Since.Compare(b.Since) }
+func earliestSince(ts []*target) time.Time { return slices.MinFunc(ts, bySince).Since }
+func latestSince(ts []*target) time.Time   { return slices.MaxFunc(ts, bySince).Since }
+func bySince(a, b *target) int             { return a.Since.Compare(b.Since) }

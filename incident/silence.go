@@ -37,40 +37,58 @@ func (s *site) patience(cfg Config) int {
 	return min(max(longest+1, cfg.MinBeats), cfg.MaxBeats)
 }
 
-// judgeSilent says why the site is silent, from the last that was heard.
-func (s *site) judgeSilent(unheard int) judged {
+// judgeSilent says why the site is silent, from the last that was heard and
+// from its neighbours.
+func (e *Engine) judgeSilent(s *site, unheard int, now time.Time) judged {
 	if s.Silent == nil {
 		s.Silent = &silence{Since: s.Heard, Start: s.Start, Boot: s.Boot, Said: s.Said, Power: s.Power}
 	}
 	q := s.Silent
-	beats := thongsuot.Evidence{Code: thongsuot.EvidenceBeatsUnanswered, At: q.Since, Value: float64(unheard)}
-	v := thongsuot.Verdict{State: thongsuot.StateDown, Evidence: []thongsuot.Evidence{beats}}
-	switch p := q.Power; {
-	case q.Said.ShuttingDown && p.OnBattery, p.OnBattery && p.Low:
-		v.Cause, v.Confidence = thongsuot.CausePower, 0.95
-		v.Evidence = append(v.Evidence, p.evidence(), thongsuot.Evidence{Code: thongsuot.EvidenceLowBattery, At: p.At})
-	case q.Said.ShuttingDown:
-		v.State, v.Cause, v.Confidence = thongsuot.StateUnknown, thongsuot.CauseHost, 0.95
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceAgentStopped, At: q.Since, Detail: "shutdown"})
-	case q.Said.Stopping:
-		v.State, v.Cause, v.Confidence = thongsuot.StateUnknown, thongsuot.CauseAgent, 0.95
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceAgentStopped, At: q.Since, Detail: "stop"})
-	case p.OnBattery && p.Runtime > 0 && p.Runtime-q.Since.Sub(p.At) <= lowRuntime:
-		v.Cause, v.Confidence = thongsuot.CausePower, thongsuot.ConfidenceHigh
-		v.Evidence = append(v.Evidence, p.evidence())
-	case p.OnBattery:
-		v.Cause, v.Sub, v.Confidence = thongsuot.CausePower, thongsuot.SubNetworkGearUnpowered, 0.7
-		v.Candidates = []string{string(thongsuot.CausePower), string(thongsuot.CauseAccess)}
-		v.Evidence = append(v.Evidence, p.evidence())
-	case q.Said.MainsPresent:
-		// Beats say it every few seconds, so mains was there moments before.
-		v.Cause, v.Confidence = thongsuot.CauseAccess, 0.7
-		v.Candidates = []string{string(thongsuot.CauseAccess), string(thongsuot.CausePower)}
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceMainsPresent, At: q.Since})
-	default:
-		v.Cause, v.Confidence = thongsuot.CauseUnknown, thongsuot.ConfidenceLow
-		v.Candidates = []string{string(thongsuot.CausePower), string(thongsuot.CauseAccess)}
-		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidenceNoMainsSensor, At: q.Since})
-	}
+	f := q.facts()
+	f.Office = e.inOffice(s.Code, q.Since)
+	e.neighbours(s, q.Since, now, &f)
+	v := Attribute(f)
+	v.Evidence = append(q.evidence(unheard), e.others(s, f)...)
 	return judged{Verdict: v, since: q.Since}
+}
+
+// facts are what is known of a silence while it lasts.
+func (q *silence) facts() Facts {
+	return Facts{
+		Silent: true, Words: q.words(), MainsSeen: q.Said.MainsPresent, // beats say it every few seconds, so it was there moments before
+		UPS: UPS{Known: q.Power.Known, OnBattery: q.Power.OnBattery, Low: q.Power.Low, Runtime: max(q.Power.Runtime-q.Since.Sub(q.Power.At), 0)},
+	}
+}
+
+func (q *silence) words() Words {
+	switch {
+	case q.Said.ShuttingDown && q.Power.OnBattery:
+		return WordsShutdownPower
+	case q.Said.ShuttingDown:
+		return WordsShutdownUser
+	case q.Said.Stopping:
+		return WordsAgentStop
+	default:
+		return WordsNone
+	}
+}
+
+func (q *silence) evidence(unheard int) []thongsuot.Evidence {
+	out := []thongsuot.Evidence{{Code: thongsuot.EvidenceBeatsUnanswered, At: q.Since, Value: float64(unheard)}}
+	if q.Power.OnBattery {
+		out = append(out, q.Power.evidence()...)
+	}
+	switch q.words() {
+	case WordsAgentStop:
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceAgentStopped, At: q.Since, Detail: "stop"})
+	case WordsShutdownPower, WordsShutdownUser:
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceAgentStopped, At: q.Since, Detail: "shutdown"})
+	}
+	switch {
+	case q.Said.MainsPresent:
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceMainsPresent, At: q.Since})
+	case !q.Power.Known:
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceNoMainsSensor, At: q.Since})
+	}
+	return out
 }

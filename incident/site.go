@@ -7,8 +7,21 @@ import (
 	"thongsuot"
 )
 
+// place is what the registry says of a site; it is not part of its memory.
+type place struct {
+	Kind                      thongsuot.SiteKind
+	Counted                   bool
+	Carrier, Upstream, Feeder string
+}
+
+func placeOf(s thongsuot.Site) place {
+	return place{s.Kind, s.Counted(), s.Carrier(), s.Upstream(), s.Feeder}
+}
+
 // site is the memory of one site. Its fields are exported for the snapshot.
 type site struct {
+	place `json:"-"`
+
 	Code    string             `json:"code"`
 	Heard   time.Time          `json:"heard,omitzero"` // last sign of life, the centre's clock; zero: never
 	Start   uint32             `json:"start,omitempty"`

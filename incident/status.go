@@ -61,7 +61,7 @@ func (e *Engine) Status(code string, now time.Time) (st Status, ok bool) {
 func (e *Engine) Codes() []string { return append([]string(nil), e.order...) }
 
 // snapshotVersion changes when the memory of a site changes its meaning.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 type snapshot struct {
 	Version int     `json:"version"`
@@ -100,6 +100,7 @@ func (e *Engine) Restore(b []byte, open []thongsuot.Incident, now time.Time) err
 					s.Targets = map[string]*target{}
 				}
 				s.Open = nil
+				s.place = e.sites[s.Code].place
 				e.sites[s.Code] = s
 			}
 		}

@@ -21,7 +21,6 @@ var english = map[string]string{
 	"cause.unknown":  "undetermined",
 
 	"sub.dns":                    "name resolution",
-	"sub.tls":                    "certificate",
 	"sub.low_battery":            "low battery",
 	"sub.voltage":                "abnormal voltage",
 	"sub.captive":                "redirected to a login page of the network",

@@ -22,7 +22,6 @@ var vietnamese = map[string]string{
 	"cause.unknown":  "chưa xác định",
 
 	"sub.dns":                    "phân giải tên miền",
-	"sub.tls":                    "chứng thư số",
 	"sub.low_battery":            "ắc quy sắp cạn",
 	"sub.voltage":                "điện áp bất thường",
 	"sub.captive":                "bị chuyển hướng tới trang đăng nhập mạng",
