@@ -50,7 +50,7 @@ func (r round) marshal() []byte {
 		b = appendString(b, m.Probe)
 		b = appendString(b, string(m.Kind))
 		b = appendString(b, m.Target)
-		b = binary.AppendVarint(b, int64((r.stamp.Boottime-m.began)/time.Millisecond))
+		b = binary.AppendVarint(b, int64((r.stamp.Boottime-m.began)/time.Microsecond))
 		b = binary.AppendUvarint(b, uint64(m.Reason.Code()))
 		b = appendString(b, m.Detail)
 		b = binary.AppendUvarint(b, uint64(len(m.Fields)))
@@ -77,7 +77,7 @@ func unmarshalRound(b []byte) (round, error) {
 	}
 	for range d.count() {
 		m := measured{Result: thongsuot.Result{Probe: d.string(), Kind: thongsuot.ProbeKind(d.string()), Target: d.string()}}
-		m.began = r.stamp.Boottime - time.Duration(d.varint())*time.Millisecond
+		m.began = r.stamp.Boottime - time.Duration(d.varint())*time.Microsecond
 		m.Reason = thongsuot.ReasonOf(int(min(d.uvarint(), math.MaxInt32)))
 		m.Detail = d.string()
 		for range d.count() {

@@ -120,8 +120,7 @@ func (s *Spool) openCursor() (newest slot, found bool, err error) {
 	return newest, found, nil
 }
 
-// readCursor returns the newer of the two slots. next is the larger one of
-// both: numbers given out once are never given out again.
+// readCursor returns the newer of the two slots, and the size of the file.
 func readCursor(f File) (newest slot, found bool, size int) {
 	buf := make([]byte, cursorBytes)
 	size, err := f.ReadAt(buf, 0)
@@ -129,16 +128,9 @@ func readCursor(f File) (newest slot, found bool, size int) {
 		size, _ = f.ReadAt(buf, 0)
 	}
 	for at := 0; at+slotBytes <= size; at += slotBytes {
-		c, ok := decodeSlot(buf[at:])
-		if !ok {
-			continue
+		if c, ok := decodeSlot(buf[at:]); ok && (!found || c.generation > newest.generation) {
+			newest, found = c, true
 		}
-		next := max(newest.next, c.next)
-		if !found || c.generation > newest.generation {
-			newest = c
-		}
-		newest.next = next
-		found = true
 	}
 	return newest, found, size
 }
@@ -165,6 +157,8 @@ func (s *Spool) saveCursor(now time.Time) error {
 	if err == nil {
 		s.cursor.generation++
 		s.cursor.dirty = false
+	} else {
+		s.cursor.due = now.Add(retryEvery)
 	}
 	s.note(&s.saving, err)
 	return err

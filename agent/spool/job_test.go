@@ -54,20 +54,25 @@ func TestADayOfTheStandardJobSpendsLittleOfTheDisk(t *testing.T) {
 // of it is kept in the default cap, in little memory, and reading the newest
 // or the oldest of it costs one segment.
 func TestThirtyFiveDaysFitTheCapAndLittleMemory(t *testing.T) {
-	d := newDisk()
 	const days, lives, rounds = 35, 10, 864
-	var s *spool.Spool
-	for range days * lives {
-		s = onDisk(t, d)
-		batch := make([]spool.Record, rounds)
-		for i := range batch {
-			batch[i].Payload = bytes.Repeat([]byte{byte(i)}, 200)
+	d := newDisk()
+	for range days {
+		day := newDisk() // its numbers begin with a leap of their own
+		for range lives {
+			s := onDisk(t, day)
+			batch := make([]spool.Record, rounds)
+			for i := range batch {
+				batch[i].Payload = bytes.Repeat([]byte{byte(i)}, 200)
+			}
+			batch[0].Class = spool.Event
+			if err := s.AppendBatch(batch); err != nil {
+				t.Fatal(err)
+			}
+			mustClose(t, s)
 		}
-		batch[0].Class = spool.Event
-		if err := s.AppendBatch(batch); err != nil {
-			t.Fatal(err)
+		for _, name := range day.only(isSegment) {
+			d.put(name, day.names[name].data)
 		}
-		mustClose(t, s)
 	}
 	heap := func() uint64 {
 		var m runtime.MemStats
@@ -77,7 +82,7 @@ func TestThirtyFiveDaysFitTheCapAndLittleMemory(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := heap()
-	s = onDisk(t, d)
+	s := onDisk(t, d)
 	st := s.Stats()
 	want(t, "records", st.Records, days*lives*rounds)
 	want(t, "dropped", st.Dropped(), 0)

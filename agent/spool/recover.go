@@ -172,9 +172,9 @@ func (s *Spool) index(g *segment, seen ranges) (found ranges, err error) {
 }
 
 // load reads the first size bytes of a segment into s.buf; n is how many there
-// were. Where the disk refuses, it is asked block by block, twice. Blocks that
-// stay unreadable are an error the first time, which has the segment tried
-// again a minute later; the second time they are left zero and whole is false.
+// were. Where the disk refuses, it is asked block by block. Unreadable blocks
+// are an error the first time, which has the segment tried again a minute
+// later; the second time they are left zero and whole is false.
 func (s *Spool) load(g *segment, size int) (n int, whole bool, err error) {
 	f := s.file
 	if g != s.active || f == nil {
@@ -190,30 +190,23 @@ func (s *Spool) load(g *segment, size int) (n int, whole bool, err error) {
 	}
 	clear(buf)
 	n = 0
-	var bad []int
+	good, bad := 0, 0
 	for at := 0; at < size; at += blockBytes {
-		bad = append(bad, at)
+		block := buf[at:min(at+blockBytes, size)]
+		got, blockErr := f.ReadAt(block, int64(at))
+		if blockErr != nil && blockErr != io.EOF {
+			clear(block)
+			bad++
+			continue
+		}
+		good++
+		n = max(n, at+got)
 	}
-	blocks := len(bad)
-	for range 2 {
-		bad = slices.DeleteFunc(bad, func(at int) bool {
-			block := buf[at:min(at+blockBytes, size)]
-			got, readErr := f.ReadAt(block, int64(at))
-			if readErr != nil && readErr != io.EOF {
-				clear(block)
-				return false
-			}
-			if got > 0 {
-				n = max(n, at+got)
-			}
-			return true
-		})
-	}
-	if len(bad) == blocks || len(bad) > 0 && !g.suspect {
-		g.suspect = g.suspect || len(bad) < blocks
+	if good == 0 || bad > 0 && !g.suspect {
+		g.suspect = g.suspect || good > 0
 		return 0, false, err
 	}
-	g.suspect = len(bad) > 0
+	g.suspect = bad > 0
 	g.spotty = g.spotty || g.suspect
 	return n, !g.suspect, nil
 }
