@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"alerting":   {".", "registry", "lang", "chart"},
 	"dashboards": {".", "registry", "chart", "lang", "identity"},
 	"central":    {".", "registry", "wire", "identity", "chart", "lang", "incident", "store", "ledger", "alerting", "dashboards"},
+	"lab":        {"*"}, // but programs
 	"cmd":        {"*"},
 }
 

@@ -29,8 +29,9 @@ type Result struct {
 	Fields []Field   // what was measured, if anything
 }
 
-// NameGateway begins the name of every probe that asks the site's own gateway.
-// It is the one probe whose role the rules of cause must know from its name.
+// NameGateway is the name of the probe that asks the site's own gateway, with
+// -2 and so on behind it for the gateways of further lines. It is the one probe
+// whose role the rules of cause must know from its name.
 const NameGateway = "gateway"
 
 // MaxDetail bounds Result.Detail, in bytes, so that a round fits a datagram-sized record.
@@ -87,9 +88,9 @@ const (
 	FieldInputVolts   = "input_volts"
 	FieldLoad         = "load_ratio"
 	FieldUptime       = "uptime_seconds"
-	FieldStopping     = "stopping"      // 1 in the agent's last words
-	FieldDroppedTotal = "dropped_total" // records given up since the agent's start
-	FieldSpoolRecords = "spool_records" // waiting to be delivered
+	FieldStopping     = "stopping"        // 1 in the agent's last words
+	FieldDropped      = "dropped_records" // given up since the agent's start
+	FieldSpoolRecords = "spool_records"   // waiting to be delivered
 	FieldSpoolBytes   = "spool_bytes"
 	FieldBeatRTT      = "beat_rtt_seconds"
 	FieldClockOffset  = "clock_offset_seconds" // the machine's clock minus the centre's

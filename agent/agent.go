@@ -179,7 +179,7 @@ func (a *Agent) words(stopping float64) measured {
 			{Name: thongsuot.FieldUptime, Value: (a.clock.boottime() - a.began).Seconds()},
 			{Name: thongsuot.FieldSpoolRecords, Value: float64(st.Records)},
 			{Name: thongsuot.FieldSpoolBytes, Value: float64(st.Bytes)},
-			{Name: thongsuot.FieldDroppedTotal, Value: float64(st.Dropped() + st.Damaged)},
+			{Name: thongsuot.FieldDropped, Value: float64(st.Dropped() + st.Damaged)},
 			{Name: thongsuot.FieldBeatRTT, Value: time.Duration(a.beat.lastRTT.Load()).Seconds()},
 		},
 	}

@@ -103,7 +103,7 @@ var fieldNames = []string{
 	thongsuot.FieldStatusCode, thongsuot.FieldBodyBytes, thongsuot.FieldTLSExpiry, thongsuot.FieldOnline,
 	thongsuot.FieldOnBattery, thongsuot.FieldLowBattery, thongsuot.FieldCharge, thongsuot.FieldRuntime,
 	thongsuot.FieldInputVolts, thongsuot.FieldLoad, thongsuot.FieldUptime, thongsuot.FieldStopping,
-	thongsuot.FieldDroppedTotal, thongsuot.FieldSpoolRecords, thongsuot.FieldSpoolBytes,
+	thongsuot.FieldDropped, thongsuot.FieldSpoolRecords, thongsuot.FieldSpoolBytes,
 	thongsuot.FieldBeatRTT, thongsuot.FieldClockOffset,
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -22,9 +23,11 @@ const reloadTokens = 2 * time.Second
 // another process works within two seconds; so does its deletion.
 type tokens struct {
 	ledger *ledger.Ledger
+	log    *slog.Logger
 	now    func() time.Time
 
 	mu     sync.Mutex
+	fails  int // reads in a row
 	byHash map[[32]byte]ledger.Token
 	byID   map[[8]byte]ledger.Token
 	read   time.Time
@@ -57,8 +60,17 @@ func (t *tokens) refresh(ctx context.Context) error {
 	}
 	list, err := t.ledger.Tokens(ctx)
 	if err != nil {
-		return err
+		if t.byHash == nil {
+			return err
+		}
+		// A ledger that cannot be read must not make the centre deaf.
+		t.read = now
+		if t.fails++; t.fails&(t.fails-1) == 0 {
+			t.log.Error("tokens not read; those known stay good", "err", err, "tries", t.fails)
+		}
+		return nil
 	}
+	t.fails = 0
 	t.byHash, t.byID, t.read = map[[32]byte]ledger.Token{}, map[[8]byte]ledger.Token{}, now
 	for _, tok := range list {
 		t.byHash[tok.Hash] = tok

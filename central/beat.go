@@ -28,6 +28,7 @@ type heardBeat struct {
 	start, seq uint32
 	try        uint8
 	reply      []byte
+	told       bool // start is what a write told after the counter was lost: no other is believed
 }
 
 func newGuard() *guard { return &guard{last: map[string]heardBeat{}} }
@@ -42,6 +43,8 @@ func (g *guard) admit(site string, b wire.Beat) (answer []byte, err error) {
 	defer g.mu.Unlock()
 	l, known := g.last[site]
 	switch {
+	case l.told && b.Start != l.start:
+		return nil, errReplayed
 	case !known, b.Start > l.start, b.Start == l.start && b.Seq > l.seq, b.Start == l.start && b.Seq == l.seq && b.Try > l.try:
 		return nil, nil
 	case b.Start == l.start && b.Seq == l.seq && b.Try == l.try:
@@ -54,16 +57,18 @@ func (g *guard) admit(site string, b wire.Beat) (answer []byte, err error) {
 func (g *guard) remember(site string, b wire.Beat, reply []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.last[site] = heardBeat{b.Start, b.Seq, b.Try, reply}
+	g.last[site] = heardBeat{b.Start, b.Seq, b.Try, reply, g.last[site].told}
 }
 
 // started takes the word of an authenticated write for which start of the
 // agent is the present one: a box whose counter was lost is believed again.
+// From then on only what writes tell is believed, since recordings of its
+// higher starts may be about.
 func (g *guard) started(site string, start uint32) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if l, known := g.last[site]; known && start < l.start {
-		g.last[site] = heardBeat{start: start}
+	if l, known := g.last[site]; known && start < l.start || l.told && start != l.start {
+		g.last[site] = heardBeat{start: start, told: true}
 	}
 }
 
@@ -86,6 +91,9 @@ func newBeats(t *tokens, lp *loop, g *guard, epoch uint32, log *slog.Logger, reg
 		}, []string{"outcome"}),
 	}
 	reg.MustRegister(b.count)
+	for _, outcome := range []string{"heard", "repeated", "old_epoch", "replayed", "forged", "unknown", "malformed", "failed"} {
+		b.count.WithLabelValues(outcome)
+	}
 	return b
 }
 
@@ -104,6 +112,7 @@ func (b *beats) judge(ctx context.Context, datagram []byte) (outcome string, rep
 	}
 	token, ok, err := b.tokens.id(ctx, id)
 	if err != nil {
+		b.loop.deaf()
 		b.log.Error("beat not heard", "err", err)
 		return "failed", nil
 	}

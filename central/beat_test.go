@@ -111,6 +111,10 @@ func TestLostCounterIsHealedByAWrite(t *testing.T) {
 	if r, ok := b.send(b.beat.Marshal(b.key)); !ok || !r.Heard {
 		t.Error("it is not believed after the write")
 	}
+	b.beat.Start = 10 // a recording of the start before the loss, or one that never was
+	if _, ok := b.send(b.beat.Marshal(b.key)); ok {
+		t.Error("another start is believed without a write that tells it")
+	}
 }
 
 func TestBeatOverHTTP(t *testing.T) {

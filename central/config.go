@@ -1,12 +1,18 @@
 package central
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"thongsuot/alerting"
 	"thongsuot/incident"
@@ -24,6 +30,9 @@ type Config struct {
 	Store    store.Config    `yaml:"store"`
 	Incident incident.Config `yaml:"incident"`
 	Alerting alerting.Config `yaml:"alerting"`
+
+	// Simulated makes every page say that its data are made up. Default false
+	Simulated bool `yaml:"simulated"`
 }
 
 // IngestConfig says where agents reach the centre.
@@ -32,6 +41,10 @@ type IngestConfig struct {
 	Beat        string `yaml:"beat"`          // UDP, the beats. Default the address of listen
 	TLSCertFile string `yaml:"tls_cert_file"` // PEM; needed to listen beyond this machine
 	TLSKeyFile  string `yaml:"tls_key_file"`
+
+	// MaxSeries is how many time series one site may make; samples of more are
+	// refused and counted. One of our agents makes about 100. Default 1000
+	MaxSeries int `yaml:"max_series"`
 }
 
 // PagesConfig says where people reach the centre.
@@ -45,7 +58,7 @@ func DefaultConfig() Config {
 	samples.Dir = "" // below data_dir
 	return Config{
 		Name: "tỉnh Lâm Đồng", DataDir: "/var/lib/thongsuot-central", Zone: "Asia/Ho_Chi_Minh", Registry: []string{"/etc/thongsuot/registry"},
-		Ingest: IngestConfig{Listen: "127.0.0.1:8086"}, Pages: PagesConfig{Listen: "127.0.0.1:8080"},
+		Ingest: IngestConfig{Listen: "127.0.0.1:8086", MaxSeries: 1000}, Pages: PagesConfig{Listen: "127.0.0.1:8080"},
 		Store: samples, Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
 	}
 }
@@ -64,6 +77,29 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, c.Ingest.validate(), c.Pages.validate(), c.validateStore(), c.Incident.Validate(), c.Alerting.Validate())
 	return errors.Join(errs...)
+}
+
+// CheckFiles says whether the files that the configuration names can be used:
+// tokens of channels, the certificate, the folder for the data.
+func (c Config) CheckFiles(log *slog.Logger) error {
+	_, err := c.Alerting.Notifiers(log)
+	errs := []error{err}
+	if c.Ingest.TLSCertFile != "" {
+		if _, err := tls.LoadX509KeyPair(c.Ingest.TLSCertFile, c.Ingest.TLSKeyFile); err != nil {
+			errs = append(errs, fmt.Errorf("ingest.tls_cert_file, ingest.tls_key_file: %w", err))
+		}
+	}
+	// The folder, or the nearest one above it, must be one that can be written.
+	for dir := c.DataDir; ; dir = filepath.Dir(dir) {
+		err := unix.Access(dir, unix.W_OK|unix.X_OK)
+		if errors.Is(err, os.ErrNotExist) && dir != filepath.Dir(dir) {
+			continue
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("data_dir: %s: %w (give the centre a folder that it may write)", dir, err))
+		}
+		return errors.Join(errs...)
+	}
 }
 
 func (c Config) validateStore() error {
@@ -88,6 +124,9 @@ func (c IngestConfig) validate() error {
 	}
 	if !own && c.TLSCertFile == "" {
 		return fmt.Errorf("ingest.listen: beyond this machine tls_cert_file and tls_key_file are needed, or tokens would cross the network in clear (got %q)", c.Listen)
+	}
+	if c.MaxSeries < 100 {
+		return fmt.Errorf("ingest.max_series: must be at least 100, what one agent makes (got %d)", c.MaxSeries)
 	}
 	if c.Beat != "" {
 		if _, err := loopback("ingest.beat", c.Beat); err != nil {

@@ -44,15 +44,16 @@ type ingest struct {
 	now    func() time.Time
 	epoch  uint32
 	guard  *guard
+	series *seriesLimit
 
 	writes  *prometheus.CounterVec
 	samples prometheus.Counter
 	lost    *prometheus.CounterVec
 }
 
-func newIngest(t *tokens, store appender, l *ledger.Ledger, lp *loop, g *guard, epoch uint32, log *slog.Logger, reg prometheus.Registerer) *ingest {
+func newIngest(t *tokens, store appender, l *ledger.Ledger, lp *loop, g *guard, epoch uint32, most int, log *slog.Logger, reg prometheus.Registerer) *ingest {
 	in := &ingest{
-		tokens: t, store: store, ledger: l, loop: lp, log: log, now: time.Now, epoch: epoch, guard: g,
+		tokens: t, store: store, ledger: l, loop: lp, log: log, now: time.Now, epoch: epoch, guard: g, series: newSeriesLimit(most),
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thongsuot_ingest_writes_total", Help: "Writes, by outcome.",
 		}, []string{"outcome"}),
@@ -60,10 +61,16 @@ func newIngest(t *tokens, store appender, l *ledger.Ledger, lp *loop, g *guard, 
 			Name: "thongsuot_ingest_samples_total", Help: "Samples that were stored.",
 		}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "thongsuot_ingest_refused_total", Help: "What came and was not stored: bad lines, text fields, and samples that the store refused.",
+			Name: "thongsuot_ingest_refused_total", Help: "What came and was not stored: bad lines, text fields, samples that the store refused, samples of more series than a site may have.",
 		}, []string{"what"}),
 	}
 	reg.MustRegister(in.writes, in.samples, in.lost)
+	for _, what := range []string{"line", "text", "sample", "series"} {
+		in.lost.WithLabelValues(what)
+	}
+	for _, outcome := range []string{"stored", "repeated", "refused", "unauthorized", "bad_header", "bad_precision", "bad_body", "too_large", "unavailable"} {
+		in.writes.WithLabelValues(outcome)
+	}
 	return in
 }
 
@@ -135,8 +142,13 @@ func (in *ingest) write(w http.ResponseWriter, r *http.Request) error {
 		return refuse(http.StatusBadRequest, "invalid", "bad_body", "unable to parse: %v", bad[0])
 	}
 	if ours {
-		if seen, err := in.ledger.SeenSeqs(r.Context(), site, header.Boot, ranges(header)); err != nil || seen {
-			return err // all of it is here already: acknowledged once more
+		seen, err := in.ledger.SeenSeqs(r.Context(), site, header.Boot, ranges(header))
+		if err != nil {
+			return err
+		}
+		if seen { // all of it is here already: acknowledged once more
+			in.writes.WithLabelValues("repeated").Inc()
+			return nil
 		}
 	}
 	if err := in.take(r.Context(), w, site, header, points, bad); err != nil {
@@ -187,6 +199,7 @@ func (in *ingest) take(ctx context.Context, w http.ResponseWriter, site string, 
 		samples = append(samples, wire.ReasonSample(site, r))
 		results = append(results, r)
 	}
+	samples, over := in.series.admit(site, samples)
 	refused, err := in.store.Append(ctx, samples)
 	if err != nil {
 		return err
@@ -201,10 +214,15 @@ func (in *ingest) take(ctx context.Context, w http.ResponseWriter, site string, 
 	}
 	in.samples.Add(float64(len(samples) - refused))
 	in.lost.WithLabelValues("sample").Add(float64(refused))
+	in.lost.WithLabelValues("series").Add(float64(over))
 	in.lost.WithLabelValues("line").Add(float64(len(bad)))
 	in.lost.WithLabelValues("text").Add(float64(texts))
 	w.Header().Set(wire.HeaderAccepted, strconv.Itoa(len(samples)-refused))
-	w.Header().Set(wire.HeaderRefused, strconv.Itoa(refused+len(bad)))
+	w.Header().Set(wire.HeaderRefused, strconv.Itoa(refused+over+len(bad)))
+	if stored := len(samples) - refused; stored == 0 && refused+over > 0 {
+		return refuse(http.StatusUnprocessableEntity, "unprocessable entity", "refused",
+			"partial write: none of %d samples stored: outside the time that is kept, not finite, another value at the same time, or more than %d series of one site", refused+over, in.series.most)
+	}
 	if len(bad) > 0 {
 		in.log.Warn("lines of a write refused, the others stored", "site", site, "lines", len(bad), "first", bad[0].Error())
 	}

@@ -3,6 +3,7 @@ package central_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,6 +138,42 @@ func TestForeignWriters(t *testing.T) {
 	}
 	if strings.Contains(h.head("25051"), "ình thường") {
 		t.Error("a foreign writer counts as the site being well")
+	}
+}
+
+// One token cannot fill the centre with series.
+func TestSeriesOfASiteAreBounded(t *testing.T) {
+	h := newHouse(t)
+	for i := range 4 {
+		var b strings.Builder
+		for n := range 500 {
+			fmt.Fprintf(&b, "m,n=%d v=1 %d\n", i*500+n, time.Now().UnixMilli())
+		}
+		status, header, text := h.post("25051", zip(t, []byte(b.String())), gzipped)
+		switch want := http.StatusNoContent; {
+		case i < 2 && (status != want || header.Get(wire.HeaderAccepted) != "500"):
+			t.Errorf("write %d: %d %s", i, status, text)
+		case i >= 2 && (status != http.StatusUnprocessableEntity || !strings.Contains(text, "series")):
+			t.Errorf("write %d: %d %s", i, status, text)
+		}
+	}
+	if got := h.metric(`thongsuot_ingest_refused_total{what="series"}`); got != "1000" {
+		t.Errorf("refused for too many series: %s", got)
+	}
+	// What is known goes on, and so do others.
+	for _, site := range []string{"25051", "24712"} {
+		if status, _, text := h.post(site, []byte("m,n=1 v=2\n"), nil); status != http.StatusNoContent {
+			t.Errorf("site %s: %d %s", site, status, text)
+		}
+	}
+}
+
+// Nothing stored is not said to be stored.
+func TestWriteOfNothingButTheFutureIsRefused(t *testing.T) {
+	h := newHouse(t)
+	status, header, text := h.post("25051", lines(2, time.Now().Add(24*time.Hour)), ours(1, wire.SeqRange{From: 1, To: 1}))
+	if status != http.StatusUnprocessableEntity || header.Get(wire.HeaderRefused) != "6" || !strings.Contains(text, "partial write") {
+		t.Errorf("%d %v %s", status, header, text)
 	}
 }
 

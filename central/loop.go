@@ -18,7 +18,7 @@ import (
 
 const (
 	tickEvery     = time.Second
-	snapshotEvery = 30 * time.Second
+	snapshotEvery = 10 * time.Second
 	snapshotFact  = "incident-engine"
 )
 
@@ -112,7 +112,15 @@ func (l *loop) step(ctx context.Context, f func(*incident.Engine) []thongsuot.Ch
 	l.pending = nil
 	l.waiting.Set(0)
 	l.told()
+	l.keep(ctx) // so that a crash soon after does not forget what the change rests on
 	return nil
+}
+
+// deaf notes that the centre cannot hear: nobody's silence counts.
+func (l *loop) deaf() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.engine.Deaf(l.now())
 }
 
 // run lets time pass until ctx ends, then keeps the engine's memory.

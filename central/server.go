@@ -18,9 +18,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -136,11 +138,11 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	s.loop.told, s.loop.stir = s.alerting.Wake, src.stir
 
 	epoch := newEpoch()
-	g, t := newGuard(), &tokens{ledger: s.ledger, now: time.Now}
+	g, t := newGuard(), &tokens{ledger: s.ledger, log: log, now: time.Now}
 	s.beats = newBeats(t, s.loop, g, epoch, log, reg)
-	s.writeAPI = s.newWriteAPI(newIngest(t, s.store, s.ledger, s.loop, g, epoch, log, reg))
+	s.writeAPI = s.newWriteAPI(newIngest(t, s.store, s.ledger, s.loop, g, epoch, s.cfg.Ingest.MaxSeries, log, reg))
 	handler, err := dashboards.Handler(src, dashboards.Options{
-		Log: log, Registerer: reg, Zone: zone, Place: s.cfg.Name, Version: version, Done: s.done,
+		Log: log, Registerer: reg, Zone: zone, Place: s.cfg.Name, Version: version, Done: s.done, Simulated: s.cfg.Simulated,
 	})
 	if err != nil {
 		return err
@@ -149,7 +151,7 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	mux.Handle("/", handler)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", s.health)
-	s.pages = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	s.pages = &http.Server{Handler: ownHostOnly(mux), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 	return nil
 }
 
@@ -170,6 +172,22 @@ func (s *Server) newWriteAPI(in *ingest) *http.Server {
 		Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // handshakes that scanners break off
 	}
+}
+
+// ownHostOnly refuses requests for any other host than this machine: a page of
+// someone else whose name was made to point here must not read ours.
+func ownHostOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			http.Error(w, "these pages are for this machine: use http://127.0.0.1 or ssh -L", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // health says whether the centre can do its work.

@@ -2,8 +2,10 @@ package central_test
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,6 +129,55 @@ func TestSilenceSurvivesARestart(t *testing.T) {
 		t.Fatal(status, text)
 	}
 	wait(t, "the end of the silence", func() bool { return strings.Contains(h.head("25051"), "ình thường") })
+}
+
+// A page elsewhere whose name points here cannot read ours.
+func TestPagesAreForThisMachine(t *testing.T) {
+	h := newHouse(t)
+	f := func(host string, want int) {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodGet, "http://"+h.server.PagesAddr()+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("host %q: %d", host, resp.StatusCode)
+		}
+	}
+	f("evil.example", http.StatusMisdirectedRequest)
+	f("10.1.2.3:8080", http.StatusMisdirectedRequest)
+	f("localhost:9000", http.StatusOK)
+	f("[::1]:9000", http.StatusOK)
+	f("127.0.0.1", http.StatusOK)
+}
+
+// The list of tokens that cannot be read any more does not make the centre deaf.
+func TestBeatsAreHeardWhileTheLedgerCannotBeRead(t *testing.T) {
+	h := newHouse(t)
+	b := h.beater("25051")
+	b.meet()
+	db, err := sql.Open("sqlite", filepath.Join(h.cfg.DataDir, "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("ALTER TABLE tokens RENAME TO elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "a failed reading", func() bool {
+		b.beat.Seq++
+		r, ok := b.send(b.beat.Marshal(b.key))
+		if !ok || !r.Heard {
+			t.Fatalf("beat %d is not heard", b.beat.Seq)
+		}
+		return b.beat.Seq > 40 // more than the list is kept
+	})
 }
 
 func wait(t *testing.T, what string, cond func() bool) {

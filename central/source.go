@@ -121,7 +121,7 @@ func agentFacts(st incident.Status) dashboards.Agent {
 		a.Version = r.Detail
 		records, _ := r.Field(thongsuot.FieldSpoolRecords)
 		bytes, _ := r.Field(thongsuot.FieldSpoolBytes)
-		dropped, _ := r.Field(thongsuot.FieldDroppedTotal)
+		dropped, _ := r.Field(thongsuot.FieldDropped)
 		a.SpoolRecords, a.SpoolBytes, a.Dropped = int64(records), int64(bytes), int64(dropped)
 	}
 	return a

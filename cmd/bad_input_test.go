@@ -89,7 +89,7 @@ func TestUnwritableFolderAndUnknownSite(t *testing.T) {
 	if code, out := answer(t, "thongsuot-central", "token", "-config", config, "99999"); code != 2 || !strings.Contains(out, "99999") {
 		t.Errorf("unknown site: exit code %d:\n%s", code, out)
 	}
-	code, out := answer(t, "thongsuot-central", "token", "-config", config, "-out", dir+"/t/token", "25051")
+	code, out := answer(t, "thongsuot-central", "token", "25051", "-config", config, "-out", dir+"/t/token")
 	if code != 0 || !strings.Contains(out, "not marked active") {
 		t.Errorf("site that is not installed: exit code %d:\n%s", code, out)
 	}

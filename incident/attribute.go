@@ -170,7 +170,7 @@ func (f Facts) batteryTookGear() bool {
 func names(f Facts) (thongsuot.Verdict, bool) {
 	reached := f.Reference.works() || f.Hop.works() || f.Gateway.works()
 	switch {
-	case f.DNS.gone() && f.Portal.gone() && reached:
+	case f.DNS.gone() && (f.Portal.gone() || !f.Portal.Measured) && reached:
 		return verdict(thongsuot.StateDown, thongsuot.CauseAccess, thongsuot.SubDNS, certain), true
 	case f.DNSDiffers && f.Portal.gone():
 		return verdict(thongsuot.StateDown, thongsuot.CauseAccess, thongsuot.SubDNS, thongsuot.ConfidenceHigh), true

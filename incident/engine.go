@@ -180,6 +180,10 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 	return changes
 }
 
+// Deaf says that the centre could not hear at now: until it can, and a while
+// longer, nobody's silence counts.
+func (e *Engine) Deaf(now time.Time) { e.grace = later(e.grace, now) }
+
 func newest(rs []thongsuot.Result) (t time.Time) {
 	for _, r := range rs {
 		if r.At.After(t) {

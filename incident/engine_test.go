@@ -243,6 +243,37 @@ func TestResolverDownIsTheLinesDNS(t *testing.T) {
 	s.want("opened down access/dns high")
 }
 
+// A site that asks no portal cannot use one either without names. With nothing
+// else beyond the gateway to compare, it may as well be the line.
+func TestResolverDownWithoutAPortal(t *testing.T) {
+	f := func(want string, also ...thongsuot.Result) {
+		t.Helper()
+		s := newScene(t).run(time.Minute)
+		for range 3 {
+			s.run(10*time.Second).write(0, append(also, ok("gateway", thongsuot.ProbeICMP), result("resolver", thongsuot.ProbeDNS, thongsuot.ReasonDNSTimeout))...)
+		}
+		s.want(want)
+	}
+	f("opened down access/dns high", ok("centre", thongsuot.ProbeTCP))
+	f("opened down access medium")
+}
+
+// The portal is asked once a minute: its last good answer from before the
+// names went does not hold the verdict up, one from after does.
+func TestPortalAnswerFromBeforeIsNoProof(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	for range 2 {
+		s.run(10*time.Second).write(0, ok("gateway", thongsuot.ProbeICMP), result("resolver", thongsuot.ProbeDNS, thongsuot.ReasonDNSTimeout))
+	}
+	s.want("opened down access/dns high")
+
+	s = newScene(t).run(time.Minute).write(0, healthy()...)
+	for range 3 {
+		s.run(10*time.Second).write(0, ok("portal", thongsuot.ProbePortal), result("resolver", thongsuot.ProbeDNS, thongsuot.ReasonDNSTimeout))
+	}
+	s.want()
+}
+
 func TestSilentGatewayAloneIsNoEvidence(t *testing.T) {
 	s := newScene(t).run(time.Minute)
 	for range 10 {
@@ -264,6 +295,15 @@ func TestTargetThatNeverAnsweredIsNoEvidence(t *testing.T) {
 		s.run(10*time.Second).write(0, result("reference", thongsuot.ProbeICMP, thongsuot.ReasonTimeout))
 	}
 	s.want("opened degraded unknown low")
+}
+
+// Only the gateway is called gateway.
+func TestOtherTargetsAreNotTakenForTheGateway(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, ok("gateway-isp", thongsuot.ProbeICMP), ok("gateway-2", thongsuot.ProbeICMP))
+	for range 3 {
+		s.run(10*time.Second).write(0, ok("gateway-2", thongsuot.ProbeICMP), result("gateway-isp", thongsuot.ProbeICMP, thongsuot.ReasonTimeout))
+	}
+	s.want("opened down access medium")
 }
 
 func TestSkippedProbeIsNoFailure(t *testing.T) {
@@ -331,11 +371,38 @@ func TestLossyLineIsGivenTime(t *testing.T) {
 	s.want("opened down unknown low", "closed down unknown low")
 }
 
+// A restart of the agent says nothing of the line, so it makes nobody patient.
+func TestRestartOfTheAgentIsNoLossOfTheLine(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	for range 3 {
+		s.mute = true
+		s.run(45 * time.Second)
+		s.mute = false
+		s.start++
+		s.run(time.Minute)
+	}
+	s.changes = nil
+	s.mute = true
+	s.run(17 * time.Second).want("opened down unknown low")
+}
+
 func TestCentreThatStoodStillAccusesNobody(t *testing.T) {
 	s := newScene(t).run(time.Minute)
 	s.now = s.now.Add(10 * time.Minute) // suspended: no beat was heard, no tick came
 	s.add(s.e.Tick(s.now))
 	s.run(time.Minute).want()
+}
+
+// A centre that cannot hear has no news of anybody.
+func TestDeafCentreAccusesNobody(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	s.mute = true
+	for range 60 {
+		s.e.Deaf(s.now)
+		s.run(time.Second)
+	}
+	s.want()
+	s.run(17 * time.Second).want("opened down unknown low")
 }
 
 func TestNotInstalledSiteIsInNothing(t *testing.T) {

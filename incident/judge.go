@@ -2,6 +2,7 @@ package incident
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -132,6 +133,9 @@ func (v sight) facts() (f Facts) {
 		}
 	}
 	f.Reference, f.DNS, f.Portal = ratio(v.hostsUp, v.hostsDown), ratio(v.namesUp, v.namesDown), ratio(v.portalUp, v.portalDown)
+	if f.DNS.gone() && f.Portal.works() && newestAnswer(v.portalUp).Before(earliestSince(v.namesDown)) {
+		f.Portal = Ratio{} // from before the names went, and not asked since
+	}
 	switch {
 	case v.gatewayUp != nil:
 		f.Gateway = Success(1)
@@ -155,10 +159,14 @@ func (v sight) failing() []*target { return slices.Concat(v.hostsDown, v.namesDo
 // onset is when what the facts show began: with all gone, when the last of it
 // went; otherwise with the portal.
 func (v sight) onset(f Facts) time.Time {
-	if f.beyondGone() {
+	switch {
+	case f.beyondGone():
 		return latestSince(v.failing())
+	case len(v.portalDown) > 0:
+		return earliestSince(v.portalDown)
+	default:
+		return earliestSince(v.failing())
 	}
-	return earliestSince(v.portalDown)
 }
 
 func (v sight) evidence() []thongsuot.Evidence {
@@ -186,7 +194,16 @@ func (s *site) names() []string {
 	return names
 }
 
-func isGateway(probe string) bool { return strings.HasPrefix(probe, thongsuot.NameGateway) }
+// isGateway knows the gateways by name: "gateway", and "gateway-2" and so on
+// for those of further lines.
+func isGateway(probe string) bool {
+	number, further := strings.CutPrefix(probe, thongsuot.NameGateway+"-")
+	if !further {
+		return probe == thongsuot.NameGateway
+	}
+	_, err := strconv.Atoi(number)
+	return err == nil
+}
 
 func nameFailure(t *target) bool { return strings.HasPrefix(string(t.Bad.Reason), "dns_") }
 
@@ -212,6 +229,13 @@ func targetEvidence(ts []*target) []thongsuot.Evidence {
 		out = append(out, evidenceOf(t))
 	}
 	return out
+}
+
+func newestAnswer(ts []*target) (at time.Time) {
+	for _, t := range ts {
+		at = later(t.Last.At, at)
+	}
+	return at
 }
 
 func earliestSince(ts []*target) time.Time { return slices.MinFunc(ts, bySince).Since }

@@ -141,7 +141,10 @@ func TestABrokenDiskIsToldAndTriedOnceAMinute(t *testing.T) {
 				t.Errorf("complaint: got %q, want a hint %q", st.Degraded, hint)
 			}
 			want(t, "in memory", st.Memory, 6)
-			want(t, "readable", len(mustRead(t, s, 6, all)), 6)
+			newest := mustRead(t, s, 6, all)
+			want(t, "readable", len(newest), 6)
+			rest := mustRead(t, s, 6, all, spool.Range{From: newest[3].Seq, To: newest[0].Seq})
+			want(t, "not under way", rest[0].Seq, newest[4].Seq)
 			d.fault = nil
 			time.Sleep(10 * time.Second)
 			mustAppend(t, s, spool.Samples, "d")
@@ -271,16 +274,62 @@ func TestErrorsAtTheCapCostNoMoreThanTheCapDoes(t *testing.T) {
 			mustClose(t, s)
 		}
 		n := operations(t, func(d *disk) { run(t, d) })
-		for stride, burst := range []int{1: 1, 2: 5, 3: 60} {
+		for _, c := range []struct{ burst, stride int }{{1, 1}, {5, 2}, {60, 3}} {
 			if deep {
-				stride = min(stride, 1)
+				c.stride = 1
 			}
-			for at := 1; at <= n && stride > 0; at += stride {
+			for at := 1; at <= n; at += c.stride {
 				d := newDisk()
-				d.failing(at, at+burst-1, errBroken)
+				d.failing(at, at+c.burst-1, errBroken)
 				run(t, d)
 			}
 		}
 		t.Logf("%d operations, errors at each", n)
+	})
+}
+
+// A segment that could be neither finished nor removed is removed later, so
+// that no restart finds in it what has been delivered since.
+func TestAnUnfinishedSegmentDoesNotComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		cfg, opts := small(d)
+		for range 6 {
+			s := mustOpen(t, cfg, opts...)
+			mustAppend(t, s, spool.Samples, "a")
+			mustClose(t, s)
+		}
+		s := mustOpen(t, cfg, opts...)
+		unfinished, syncs := "", 0
+		d.fault = func(_ int, kind, name string) error {
+			if kind == "create" && unfinished == "" {
+				unfinished = name // two others go into it
+			}
+			if name != unfinished {
+				return nil
+			}
+			if kind == "sync" {
+				syncs++
+			}
+			if kind == "remove" || kind == "sync" && syncs == 2 {
+				return errBroken
+			}
+			return nil
+		}
+		mustAppend(t, s, spool.Samples, "b")
+		if got := s.Stats().Degraded; !strings.Contains(got, "remove") {
+			t.Errorf("complaint: got %q", got)
+		}
+		want(t, "there after all", d.names[unfinished] != nil, true)
+		d.fault = nil
+		time.Sleep(time.Minute)
+		mustAppend(t, s, spool.Samples, "c")
+		want(t, "records", s.Stats().Records, 8)
+		want(t, "complaint", s.Stats().Degraded, "")
+		mustAck(t, s, spool.Range{From: 0, To: 1<<64 - 1})
+		mustClose(t, s)
+		s = mustOpen(t, cfg, opts...)
+		want(t, "after a restart", s.Stats().Records, 0)
+		mustClose(t, s)
 	})
 }

@@ -219,6 +219,39 @@ func TestManyShortLivesDoNotFillTheCap(t *testing.T) {
 	checkAgainst(t, s, model)
 }
 
+// What cannot be read at the moment is not given up; what is next is.
+func TestTheCapSparesWhatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		cfg, opts := small(d)
+		s := mustOpen(t, cfg, opts...)
+		var seqs []uint64
+		for range 30 {
+			seqs = append(seqs, mustAppend(t, s, spool.Samples, strings.Repeat("s", 25000))) // 5 to a segment
+		}
+		oldest := d.only(isSegment)[0]
+		d.fault = func(_ int, kind, name string) error {
+			if kind == "open" && name == oldest {
+				return errBroken
+			}
+			return nil
+		}
+		want(t, "readable", len(mustRead(t, s, all, all)), 25)
+		for range 60 {
+			mustAppend(t, s, spool.Samples, strings.Repeat("s", 25000))
+			time.Sleep(time.Minute)
+		}
+		want(t, "within the cap", d.peak <= cfg.MaxBytes, true)
+		d.fault = nil
+		time.Sleep(time.Minute)
+		mustAck(t, s)
+		got := mustRead(t, s, all, all)
+		want(t, "oldest", got[len(got)-1].Seq, seqs[0])
+		want(t, "the rest are the newest", got[len(got)-6].Seq, got[0].Seq-uint64(len(got))+6)
+		balanced(t, s.Stats())
+	})
+}
+
 func TestEventsAloneMayPassTheCap(t *testing.T) {
 	d := newDisk()
 	cfg, opts := small(d)

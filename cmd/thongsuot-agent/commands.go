@@ -51,7 +51,7 @@ func check(cfg agent.Config, stdout, stderr io.Writer) int {
 
 func once(ctx context.Context, cfg agent.Config, names []string, stdout, stderr io.Writer) int {
 	if len(names) != 1 {
-		return program.Fail(stderr, program.ExitConfig, errors.New("once: want the name of one probe, or all (flags come before it)"))
+		return program.Fail(stderr, program.ExitConfig, errors.New("once: want the name of one probe, or all"))
 	}
 	targets, err := agent.Targets(cfg, version, program.Log(stderr))
 	if err != nil {

@@ -51,7 +51,7 @@ func serve(ctx context.Context, cfg central.Config, stderr io.Writer) int {
 
 func check(cfg central.Config, stdout, stderr io.Writer) int {
 	r, err := loadRegistry(cfg)
-	if err := errors.Join(cfg.Validate(), err); err != nil {
+	if err := errors.Join(cfg.Validate(), cfg.CheckFiles(program.Log(stderr)), err); err != nil {
 		return program.Fail(stderr, program.ExitConfig, err)
 	}
 	active := 0
@@ -76,7 +76,7 @@ func loadRegistry(cfg central.Config) (*registry.Registry, error) {
 // within seconds.
 func token(ctx context.Context, cfg central.Config, args []string, out string, stdout, stderr io.Writer) int {
 	if len(args) != 1 {
-		return program.Fail(stderr, program.ExitConfig, errors.New("token: want the code of one site (flags come before it)"))
+		return program.Fail(stderr, program.ExitConfig, errors.New("token: want the code of one site"))
 	}
 	r, err := loadRegistry(cfg)
 	if err != nil {
@@ -90,20 +90,52 @@ func token(ctx context.Context, cfg central.Config, args []string, out string, s
 		fmt.Fprintf(stderr, "note: site %s is not marked active in the registry; until it is, its data are stored but never judged\n", site.Code)
 	}
 	secret := identity.NewToken()
+	if out != "" { // first the file: a token that nobody holds must not open anything
+		err = os.MkdirAll(filepath.Dir(out), 0o700)
+		if err == nil {
+			err = os.WriteFile(out, []byte(secret+"\n"), 0o600)
+		}
+		if err != nil {
+			return program.Fail(stderr, program.ExitFailed, fmt.Errorf("token: %w", err))
+		}
+	}
 	if err := keep(ctx, cfg, site.Code, secret); err != nil {
 		return program.Fail(stderr, program.ExitFailed, err)
 	}
 	if out == "" {
 		fmt.Fprintln(stdout, secret)
-		return program.ExitOK
 	}
-	err = os.MkdirAll(filepath.Dir(out), 0o700)
-	if err == nil {
-		err = os.WriteFile(out, []byte(secret+"\n"), 0o600)
+	return program.ExitOK
+}
+
+// revoke deletes every token of a site, also of one that has left the
+// registry. A running centre refuses them within seconds.
+func revoke(ctx context.Context, cfg central.Config, args []string, stdout, stderr io.Writer) int {
+	if len(args) != 1 {
+		return program.Fail(stderr, program.ExitConfig, errors.New("revoke: want the code of one site"))
 	}
+	l, err := ledger.Open(filepath.Join(cfg.DataDir, "ledger.db"))
 	if err != nil {
-		return program.Fail(stderr, program.ExitFailed, fmt.Errorf("token: %w", err))
+		return program.Fail(stderr, program.ExitFailed, err)
 	}
+	defer l.Close()
+	tokens, err := l.TokensBySite(ctx, args[0])
+	if err != nil {
+		return program.Fail(stderr, program.ExitFailed, err)
+	}
+	if len(tokens) == 0 {
+		return program.Fail(stderr, program.ExitFailed, fmt.Errorf("revoke: site %q has no token", args[0]))
+	}
+	for _, t := range tokens {
+		if err := l.DeleteToken(ctx, t.Hash); err != nil {
+			return program.Fail(stderr, program.ExitFailed, err)
+		}
+	}
+	entry := ledger.AuditEntry{At: time.Now(), Who: "command line", What: "tokens revoked", Detail: "site " + args[0]}
+	if err := l.Audit(ctx, entry); err != nil {
+		return program.Fail(stderr, program.ExitFailed, err)
+	}
+	fmt.Fprintf(stdout, "%d tokens of site %s no longer open anything\n", len(tokens), args[0])
 	return program.ExitOK
 }
 

@@ -27,6 +27,7 @@ usage: thongsuot-central COMMAND [-config FILE]
   check-config   say whether the configuration and the registry can work
   token SITE     make a token that opens the data of one site; -out FILE
                  writes it there instead of printing it
+  revoke SITE    make every token of one site worthless
   version        print the version
 
 Without -config, defaults and THONGSUOT_CENTRAL_… variables hold.
@@ -39,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	out := ""
 	p := program.Program{
 		Name: "thongsuot-central", Version: version, Usage: usage,
-		Commands: []string{"run", "check-config", "token"},
+		Commands: []string{"run", "check-config", "token", "revoke"},
 		Flags: func(command string, flags *flag.FlagSet) {
 			if command == "token" {
 				flags.StringVar(&out, "out", "", "file for the token")
@@ -59,6 +60,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return serve(ctx, cfg, stderr)
 	case "check-config":
 		return check(cfg, stdout, stderr)
+	case "revoke":
+		return revoke(ctx, cfg, line.Args, stdout, stderr)
 	default:
 		return token(ctx, cfg, line.Args, out, stdout, stderr)
 	}

@@ -37,7 +37,7 @@ func Load(path string, environ []string, prefix string, cfg any) error {
 // explain is the library's error with its place first and the lines around it.
 func explain(err error) string {
 	text := strings.TrimSpace(yaml.FormatError(err, false, true))
-	if strings.Contains(text, "time.Duration") {
+	if strings.Contains(text, "time.Duration") || strings.Contains(text, "time: ") {
 		text += "\nwrite a duration with its unit, such as 10s or 5m"
 	}
 	return text

@@ -20,10 +20,11 @@ type Program struct {
 type Line struct {
 	Command string
 	Config  string   // file, "" for none
-	Args    []string // after the flags
+	Args    []string // what is no flag
 }
 
-// Parse reads COMMAND [-config FILE] [flags] [args]. With ok false all has been
+// Parse reads COMMAND [-config FILE] [flags] [args], flags before or behind the
+// arguments. With ok false all has been
 // said, and the program ends with code.
 func (p Program) Parse(args []string, stdout, stderr io.Writer) (line Line, code int, ok bool) {
 	if len(args) == 0 {
@@ -48,9 +49,14 @@ func (p Program) Parse(args []string, stdout, stderr io.Writer) (line Line, code
 	if p.Flags != nil {
 		p.Flags(line.Command, flags)
 	}
-	if err := flags.Parse(args[1:]); err != nil {
-		return Line{}, ExitConfig, false
+	for rest := args[1:]; ; {
+		if err := flags.Parse(rest); err != nil {
+			return Line{}, ExitConfig, false
+		}
+		if flags.NArg() == 0 {
+			return line, ExitOK, true
+		}
+		// package flag ends at the first word; people write flags behind it too.
+		line.Args, rest = append(line.Args, flags.Arg(0)), flags.Args()[1:]
 	}
-	line.Args = flags.Args()
-	return line, ExitOK, true
 }
