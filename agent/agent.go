@@ -142,7 +142,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	collecting.Go(a.collect.run)
 	a.collect.put(ctx, a.words(0))
 
-	measuring.Go(func() { schedule(ctx, a.cfg.Site, a.probes, a.clock, a.collect.put) })
+	measuring.Go(func() { schedule(ctx, a.cfg.Site, a.probes, a.clock, a.collect) })
 	measuring.Go(func() { a.aboutSelf(ctx) })
 	measuring.Wait()
 	a.collect.in <- a.words(1)

@@ -29,6 +29,7 @@ type collector struct {
 
 	results *prometheus.CounterVec
 	lost    prometheus.Counter
+	skipped *prometheus.CounterVec
 
 	mu     sync.Mutex
 	latest map[string]measured // newest result of each probe, for status and metrics
@@ -45,8 +46,16 @@ func newCollector(clock *Clock, sp *spool.Spool, every time.Duration, power *pow
 			Name: "thongsuot_agent_results_lost_total", Help: "Results that the spool refused even to hold in memory.",
 		}),
 	}
-	reg.MustRegister(c.results, c.lost)
+	c.skipped = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "thongsuot_agent_turns_skipped_total", Help: "Turns of probes that were left out because the run before was still on, or its result waited for the disk.",
+	}, []string{"probe"})
+	reg.MustRegister(c.results, c.lost, c.skipped)
 	return c
+}
+
+// skip counts turns of a probe that were left out.
+func (c *collector) skip(probe string, turns int) {
+	c.skipped.WithLabelValues(probe).Add(float64(turns))
 }
 
 // run gathers until in is closed, then writes what is left.
@@ -67,8 +76,10 @@ func (c *collector) run() {
 			}
 			pending = append(pending, m)
 			switch n {
-			case powerEdge:
-				c.write(pending, spool.Event)
+			case event:
+				// The event alone is kept when room runs out; the round it came in is like any other.
+				c.write(pending[len(pending)-1:], spool.Event)
+				c.write(pending[:len(pending)-1], spool.Samples)
 				pending = nil
 			case edge:
 				c.write(pending, spool.Samples)
@@ -87,8 +98,8 @@ type news int
 const (
 	noNews   news = iota
 	repeated      // a power reading like the last kept one: read every second, kept once a minute
-	edge
-	powerEdge
+	edge          // an answer of another kind than before
+	event         // power changed, or the agent's first or last words
 )
 
 // keepPower is how often an unchanged power reading is kept.
@@ -103,9 +114,9 @@ func (c *collector) note(m measured) news {
 	c.mu.Unlock()
 	switch {
 	case c.power.see(m.Result, m.began):
-		return powerEdge
-	case m.Kind == thongsuot.ProbeAgent:
-		return powerEdge // first and last words are kept as power events are
+		return event
+	case m.Kind == thongsuot.ProbeAgent && (!known || stopping(m.Result)):
+		return event
 	case !known || before.Reason != m.Reason:
 		return edge
 	case m.Kind == thongsuot.ProbeUPS || m.Kind == thongsuot.ProbeMains:
@@ -113,6 +124,11 @@ func (c *collector) note(m measured) news {
 	default:
 		return noNews
 	}
+}
+
+func stopping(r thongsuot.Result) bool {
+	v, _ := r.Field(thongsuot.FieldStopping)
+	return v == 1
 }
 
 // thin keeps one unchanged power reading a minute.

@@ -146,7 +146,7 @@ func (c CentreConfig) validate() error {
 	case u.Scheme == "http" && !loopbackHost(u.Hostname()):
 		return fmt.Errorf("centre.url: must be https, since the token would cross the network in clear (got %q)", c.URL)
 	case c.TokenFile == "":
-		return errors.New("centre.token_file: missing; make the file at the centre with: thongsuot-central token SITE --out FILE")
+		return errors.New("centre.token_file: missing; make the file at the centre with: thongsuot-central token SITE -out FILE")
 	}
 	if c.Beat != "" && c.Beat != "off" {
 		if _, port, err := net.SplitHostPort(c.Beat); err != nil || port == "" {

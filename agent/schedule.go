@@ -19,17 +19,18 @@ const gridSlack = 100 * time.Millisecond
 
 // schedule runs each probe at its pace until ctx ends, one run of a probe at a
 // time, and hands over what comes back.
-func schedule(ctx context.Context, site string, ps []probes.Probe, clock *Clock, put func(context.Context, measured)) {
+func schedule(ctx context.Context, site string, ps []probes.Probe, clock *Clock, c *collector) {
 	var wg sync.WaitGroup
 	for _, p := range ps {
-		wg.Go(func() { pace(ctx, p, phase(site, p.Name, min(p.Every, soon)), clock, put) })
+		c.skip(p.Name, 0)
+		wg.Go(func() { pace(ctx, p, phase(site, p.Name, min(p.Every, soon)), clock, c) })
 	}
 	wg.Wait()
 }
 
 // pace runs one probe at every turn of its grid, which begins after first. A
-// turn that comes while a run is still on is left out.
-func pace(ctx context.Context, p probes.Probe, first time.Duration, clock *Clock, put func(context.Context, measured)) {
+// turn that comes while a run is still on is left out, and counted.
+func pace(ctx context.Context, p probes.Probe, first time.Duration, clock *Clock, c *collector) {
 	due := clock.boottime() + first
 	for {
 		next := time.NewTimer(due - clock.boottime())
@@ -47,10 +48,12 @@ func pace(ctx context.Context, p probes.Probe, first time.Duration, clock *Clock
 		if ctx.Err() != nil && r.Reason == thongsuot.ReasonSkipped {
 			return // cut short by the agent's own end
 		}
-		put(ctx, measured{Result: r, began: began})
+		c.put(ctx, measured{Result: r, began: began})
 		due += p.Every
 		if late := clock.boottime() - due; late > 0 {
-			due += (late/p.Every + 1) * p.Every
+			turns := late/p.Every + 1
+			due += turns * p.Every
+			c.skip(p.Name, int(turns))
 		}
 	}
 }

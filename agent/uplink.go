@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -51,6 +52,7 @@ type uplink struct {
 
 	posts    *prometheus.CounterVec
 	refused  *prometheus.CounterVec
+	partly   prometheus.Counter
 	lastDone atomic.Int64 // wall clock, unix ms, of the last acknowledged post
 	lastErr  atomic.Pointer[string]
 }
@@ -91,7 +93,16 @@ func newUplink(cfg CentreConfig, token string, transport http.RoundTripper, sp *
 		SetHTTPClient(&http.Client{Transport: h, Timeout: postTimeout}).SetApplicationName("thongsuot-agent/" + version)
 	u.client = influx.NewClientWithOptions(u.url, token, options)
 	u.write = u.client.WriteAPIBlocking(cfg.Org, cfg.Bucket)
-	reg.MustRegister(u.posts, u.refused)
+	u.partly = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "thongsuot_agent_samples_refused_total", Help: "Samples that the centre left out of a post that it took.",
+	})
+	reg.MustRegister(u.posts, u.refused, u.partly)
+	for _, reason := range []string{"refused", "unreadable", "unsayable"} {
+		u.refused.WithLabelValues(reason)
+	}
+	for _, outcome := range []string{"acknowledged", "refused", "unauthorized", "unreachable", "later"} {
+		u.posts.WithLabelValues(outcome)
+	}
 	return u
 }
 
@@ -238,6 +249,10 @@ func (u *uplink) post(ctx context.Context, b batch) error {
 	u.anchor(u.headers.reply, sent)
 	if err == nil {
 		u.posts.WithLabelValues("acknowledged").Inc()
+		if n, err := strconv.Atoi(u.headers.reply.Get(wire.HeaderRefused)); err == nil && n > 0 {
+			u.partly.Add(float64(n))
+			u.log.Warn("the centre left out samples of a post", "samples", n)
+		}
 		u.lastDone.Store(u.clock.wall().UnixMilli())
 		u.lastErr.Store(nil)
 		return nil

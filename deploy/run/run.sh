@@ -11,7 +11,16 @@ token=data/run/agent/token
 pages=${THONGSUOT_CENTRAL_PAGES_LISTEN:-127.0.0.1:8080}
 export THONGSUOT_AGENT_CENTRE_URL=${THONGSUOT_AGENT_CENTRE_URL:-http://${THONGSUOT_CENTRAL_INGEST_LISTEN:-127.0.0.1:8086}}
 
+if (exec 3<>"/dev/tcp/${pages%:*}/${pages##*:}") 2>/dev/null; then
+	echo "Something answers at http://$pages already, perhaps another \`make run\`: stop it first," >&2
+	echo "or set THONGSUOT_CENTRAL_PAGES_LISTEN and THONGSUOT_CENTRAL_INGEST_LISTEN to other addresses." >&2
+	exit 1
+fi
+
 mkdir -p data/run/agent
+for log in central agent; do
+	if [ -e "data/run/$log.log" ]; then mv -f "data/run/$log.log" "data/run/$log.log.1"; fi
+done
 "${central[@]}" check-config -config "$central_config" >/dev/null
 [ -s "$token" ] || "${central[@]}" token -config "$central_config" -out "$token" may-nay
 
@@ -60,8 +69,14 @@ cat <<TXT
 TXT
 grep -h 'level=WARN\|level=ERROR' data/run/agent.log data/run/central.log 2>/dev/null || true
 
-# Whichever ends first ends the other.
-wait -n "$centre_pid" "$agent_pid" || true
-if ! kill -0 "$centre_pid" 2>/dev/null; then tail -n 5 data/run/central.log >&2; fi
-if ! kill -0 "$agent_pid" 2>/dev/null; then tail -n 5 data/run/agent.log >&2; fi
+# The centre goes on without the agent: that is what a cut looks like.
+while kill -0 "$centre_pid" 2>/dev/null; do
+	wait -n "${pids[@]}" || true
+	if [ ${#pids[@]} = 2 ] && ! kill -0 "$agent_pid" 2>/dev/null; then
+		pids=("$centre_pid")
+		echo "The agent has ended; the page will show its site as silent. To start it again:"
+		echo "  THONGSUOT_AGENT_CENTRE_URL=$THONGSUOT_AGENT_CENTRE_URL ${agent[*]} run -config $agent_config"
+	fi
+done
+tail -n 5 data/run/central.log >&2
 exit 1
