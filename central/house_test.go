@@ -43,7 +43,7 @@ func newHouse(t *testing.T) *house {
 	}
 	h := &house{t: t, cfg: central.DefaultConfig(), tokens: map[string]string{}}
 	h.cfg.DataDir, h.cfg.Registry = filepath.Join(dir, "data"), []string{filepath.Join(dir, "registry")}
-	h.cfg.Ingest.Listen, h.cfg.Pages.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	h.cfg.Ingest.Listen, h.cfg.Ingest.Beat, h.cfg.Pages.Listen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	h.start()
 	for _, site := range []string{"25051", "24712"} {
 		h.tokens[site] = h.token(site)

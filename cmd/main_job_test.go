@@ -37,6 +37,7 @@ type house struct {
 	agent     *program
 	pages     string
 	writes    string
+	beats     string
 	centralAt string
 	agentAt   string
 
@@ -49,10 +50,10 @@ func newHouse(t *testing.T) *house {
 	h := &house{t: t, dir: t.TempDir(), slack: slacktest.New(t, slackKey, channel), portal: newPortal(t)}
 	write(t, h.dir, "registry/sites.csv", "code,kind,unit,name,status\nmay-nay,test,,máy này,active\n25051,commune,commune,Sơn Điền,not_installed\n")
 	slackToken := write(t, h.dir, "slack-token", slackKey+"\n")
-	h.configureCentral("127.0.0.1:0", "127.0.0.1:0", slackToken)
+	h.configureCentral("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", slackToken)
 	h.startCentral()
 	// From here on the same ports, so that a restart is found again.
-	h.configureCentral(h.writes, strings.TrimPrefix(strings.TrimSuffix(h.pages, "/"), "http://"), slackToken)
+	h.configureCentral(h.writes, h.beats, strings.TrimPrefix(strings.TrimSuffix(h.pages, "/"), "http://"), slackToken)
 
 	code, out := answer(t, "thongsuot-central", "token", "-config", h.centralAt, "-out", filepath.Join(h.dir, "token"), "may-nay")
 	if code != 0 {
@@ -66,6 +67,7 @@ listen: 127.0.0.1:0
 round: 1s
 centre:
   url: http://%[2]s
+  beat: %[6]s
   token_file: %[1]s/token
 probes:
   gateway: 127.0.0.1
@@ -75,30 +77,30 @@ probes:
       ca_file: %[5]s
       own: true
       every: 1s
-`, h.dir, h.writes, newResolver(t), h.portal.URL, write(t, h.dir, "portal-ca.pem", string(ca))))
+`, h.dir, h.writes, newResolver(t), h.portal.URL, write(t, h.dir, "portal-ca.pem", string(ca)), h.beats))
 	h.startAgent()
 	return h
 }
 
-func (h *house) configureCentral(ingest, pages, slackToken string) {
+func (h *house) configureCentral(ingest, beat, pages, slackToken string) {
 	h.centralAt = write(h.t, h.dir, "central.yaml", fmt.Sprintf(`
 data_dir: %[1]s/central
 registry: [%[1]s/registry]
-ingest: {listen: %[2]q}
+ingest: {listen: %[2]q, beat: %[7]q}
 pages: {listen: %[3]q}
 alerting:
   page_url: http://127.0.0.1
   receivers:
     - name: van-hanh
       slack: {channel: %[4]s, token_file: %[5]s, api_url: %[6]q}
-`, h.dir, ingest, pages, channel, slackToken, h.slack.URL()))
+`, h.dir, ingest, pages, channel, slackToken, h.slack.URL(), beat))
 }
 
 func (h *house) startCentral() {
 	h.t.Helper()
 	h.central = start(h.t, "thongsuot-central", "run", "-config", h.centralAt)
-	m := h.central.logged(`msg="centre ready" pages=(\S+) writes=(\S+)`)
-	h.pages, h.writes = m[1], m[2]
+	m := h.central.logged(`msg="centre ready" pages=(\S+) writes=(\S+) beats=(\S+)`)
+	h.pages, h.writes, h.beats = m[1], m[2], m[3]
 }
 
 func (h *house) startAgent() {
