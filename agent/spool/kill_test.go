@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 // child appends and acknowledges for ever, and says so on standard output:
 // an append once it is durable, an acknowledgement before it is made.
 func child(dir string) int {
-	s, err := spool.Open(config(dir), quiet, nil)
+	s, err := spool.Open(roomy(dir), quiet, nil)
 	if err != nil {
 		fmt.Println("error", err)
 		return 1
@@ -60,6 +60,13 @@ func child(dir string) int {
 	}
 }
 
+// roomy is a configuration whose cap a thousand lives do not reach.
+func roomy(dir string) spool.Config {
+	cfg := config(dir)
+	cfg.MaxBytes = 4 << 30
+	return cfg
+}
+
 func childPayload(i int) []byte { return bytes.Repeat([]byte{byte(i)}, i*977%9000) }
 
 // Whatever Append acknowledged is read back by the next life, unless that
@@ -81,7 +88,7 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 		// Killed after so many lines, that is anywhere in what comes next.
 		appended += killedLife(t, dir, rng.IntN(120), tried, kept)
 	}
-	s := mustOpen(t, config(dir))
+	s := mustOpen(t, roomy(dir))
 	defer s.Close()
 	got := map[uint64]bool{}
 	for _, r := range mustRead(t, s, all, all) {
