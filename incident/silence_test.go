@@ -1,0 +1,166 @@
+package incident_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"thongsuot"
+	"thongsuot/incident"
+)
+
+func TestSilenceIsToldAtTwoBeatsOnACleanLine(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	s.mute = true
+	s.run(11 * time.Second).want()
+	if st, _ := s.e.Status("25051", s.now); st.Suspect || st.Unheard != 1 {
+		t.Errorf("status %+v", st)
+	}
+	s.run(time.Second).want("opened down unknown low")
+}
+
+func TestSilentSiteNamesWhatFits(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	s.mute = true
+	s.run(time.Minute)
+	in := s.changes[0].Incident
+	if !slices.Equal(in.Verdict.Candidates, []string{"power", "access"}) || !in.Start.Equal(t0.Add(time.Minute)) {
+		t.Errorf("incident %+v", in)
+	}
+	if e := in.Verdict.Evidence[0]; e.Code != thongsuot.EvidenceBeatsUnanswered || e.Value != 2 {
+		t.Errorf("evidence %+v", e)
+	}
+}
+
+func TestLastWordsNameTheCause(t *testing.T) {
+	f := func(name string, b incident.Beat, want string) {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t).run(time.Minute)
+			s.beat = b
+			s.run(time.Minute)
+			s.changes = nil
+			s.mute = true
+			s.run(time.Minute)
+			if len(s.changes) != 1 {
+				t.Fatalf("changes %+v", s.changes)
+			}
+			s.want(want)
+		})
+	}
+	f("UPS at its end", incident.Beat{OnBattery: true, LowBattery: true}, "worse down power high")
+	f("shut down for power", incident.Beat{OnBattery: true, ShuttingDown: true}, "worse down power high")
+	f("little runtime", incident.Beat{OnBattery: true, Runtime: 100 * time.Second}, "worse down power high")
+	f("runtime left", incident.Beat{OnBattery: true, Runtime: 20 * time.Minute}, "worse down power/network_gear_unpowered medium")
+	f("mains there", incident.Beat{MainsPresent: true}, "opened down access medium")
+	f("shut down by a person", incident.Beat{ShuttingDown: true}, "opened unknown host high")
+	f("agent stopped", incident.Beat{Stopping: true}, "opened unknown agent high")
+}
+
+func TestKilledAgentIsNamedOnItsReturn(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	s.mute = true
+	s.run(2 * time.Minute).want("opened down unknown low")
+	s.mute, s.start = false, 2
+	s.run(5 * time.Second).want("closed down unknown low")
+	s.write(0, healthy()...).run(time.Minute).want("revised unknown agent high")
+}
+
+func TestPulledPlugIsOnlyPossiblyPower(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	s.mute = true
+	s.run(10 * time.Minute)
+	s.mute, s.start, s.boot = false, 2, "boot-2"
+	s.write(0, healthy()...).run(time.Minute).want("opened down unknown low", "closed down unknown low", "revised down power medium")
+}
+
+func TestLineCutIsNamedByTheSpool(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	s.mute = true
+	s.run(10 * time.Minute).want("opened down unknown low")
+	s.mute = false
+	s.run(5 * time.Second)
+	// The spool: fresh first, then the gap backwards.
+	s.write(0, healthy()...)
+	for ago := 10 * time.Second; ago < 10*time.Minute; ago += 10 * time.Second {
+		s.write(ago, ok("gateway", thongsuot.ProbeICMP), result("centre", thongsuot.ProbeTCP, thongsuot.ReasonConnectTimeout),
+			result("portal", thongsuot.ProbePortal, thongsuot.ReasonDNSTimeout))
+	}
+	s.run(time.Minute).want("closed down unknown low", "revised down access medium")
+}
+
+// What failed while the line was cut is no verdict on now, even where nothing
+// newer has been measured yet.
+func TestEvidenceOfTheCutIsNotOfNow(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	s.mute = true
+	s.run(10 * time.Minute).want("opened down unknown low")
+	s.mute = false
+	s.write(3*time.Minute, ok("gateway", thongsuot.ProbeICMP), result("portal", thongsuot.ProbePortal, thongsuot.ReasonConnectTimeout))
+	s.write(time.Minute, ok("gateway", thongsuot.ProbeICMP), result("portal", thongsuot.ProbePortal, thongsuot.ReasonConnectTimeout))
+	s.want("closed down unknown low")
+	s.run(10 * time.Second)
+	for range 2 {
+		s.run(time.Minute).write(0, result("portal", thongsuot.ProbePortal, thongsuot.ReasonConnectTimeout))
+	}
+	if last := s.changes[len(s.changes)-1]; last.Kind != thongsuot.ChangeOpened {
+		t.Errorf("what fails now is not told: %+v", last)
+	}
+}
+
+func TestLossyLineIsGivenTime(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	miss := func(beats int) {
+		for s.now.Unix()%5 != 1 {
+			s.run(time.Second)
+		}
+		s.mute = true
+		s.run(time.Duration(beats) * 5 * time.Second)
+		s.mute = false
+		s.run(time.Minute)
+	}
+	miss(1)
+	s.want()
+	miss(2) // too long for what was known of the line
+	s.want("opened down unknown low", "closed down unknown low")
+	for range 3 {
+		miss(2)
+	}
+	s.want()
+	s.run(8 * 24 * time.Hour) // a week of quiet: as fast as at first
+	miss(2)
+	s.want("opened down unknown low", "closed down unknown low")
+}
+
+// A restart of the agent says nothing of the line, so it makes nobody patient.
+func TestRestartOfTheAgentIsNoLossOfTheLine(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	for range 3 {
+		s.mute = true
+		s.run(45 * time.Second)
+		s.mute = false
+		s.start++
+		s.run(time.Minute)
+	}
+	s.changes = nil
+	s.mute = true
+	s.run(17 * time.Second).want("opened down unknown low")
+}
+
+func TestCentreThatStoodStillAccusesNobody(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	s.now = s.now.Add(10 * time.Minute) // suspended: no beat was heard, no tick came
+	s.add(s.e.Tick(s.now))
+	s.run(time.Minute).want()
+}
+
+// A centre that cannot hear has no news of anybody.
+func TestDeafCentreAccusesNobody(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	s.mute = true
+	for range 60 {
+		s.e.Deaf(s.now)
+		s.run(time.Second)
+	}
+	s.want()
+	s.run(17 * time.Second).want("opened down unknown low")
+}
