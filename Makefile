@@ -5,7 +5,7 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 export CGO_ENABLED ?= 0
 CHECKERS := go tool -modfile=tools/go.mod
 
-.PHONY: help run build assets test deps lint check fuzz clean
+.PHONY: help run demo build assets test deps lint check fuzz clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -14,6 +14,10 @@ run: ## build, then measure this machine and show it at a local page
 	@deploy/run/announce.sh
 	@$(MAKE) --no-print-directory build
 	@deploy/run/run.sh
+
+demo: assets ## the centre with a simulated province at a local page
+	go build $(GOFLAGS_BUILD) -o bin/ ./cmd/thongsuot-lab
+	@bin/thongsuot-lab demo
 
 build: assets ## the programs, into bin/
 	go build $(GOFLAGS_BUILD) -o bin/ ./cmd/...

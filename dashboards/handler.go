@@ -21,6 +21,7 @@ type Options struct {
 	Zone       *time.Location        // of every time shown; defaults to UTC
 	Place      string                // whose pages these are: "tỉnh Lâm Đồng"
 	Version    string                // of the program, shown at the foot
+	Simulated  bool                  // every page says that its data are made up
 	Done       <-chan struct{}       // ends all streams when closed; nil for never
 	MaxStreams int                   // live pages at once, the next is refused with 503; defaults to 256
 	Pace       time.Duration         // least time between two updates of a live page; defaults to 1 s

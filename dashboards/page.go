@@ -137,6 +137,7 @@ type frame struct {
 	Title     string
 	Place     string
 	Version   string
+	Simulated bool
 	At        time.Time
 	Lang      lang.Lang
 	Other     lang.Lang
@@ -154,7 +155,7 @@ func (h *handler) draw(ctx context.Context, p page) ([]byte, error) {
 		return nil, err
 	}
 	f := frame{
-		Kind: p.kind, Title: c.Title, Place: h.opts.Place, Version: h.opts.Version, At: c.At,
+		Kind: p.kind, Title: c.Title, Place: h.opts.Place, Version: h.opts.Version, Simulated: h.opts.Simulated, At: c.At,
 		Lang: p.lang, Other: other(p.lang), Switch: p.switched(),
 		Fragments: make(map[string]template.HTML, len(c.Fragments)), Assets: h.loaded(p.kind),
 	}

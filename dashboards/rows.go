@@ -31,9 +31,13 @@ const (
 	oldAfter = 20 * time.Minute
 )
 
-// heard reports whether the site is connected at the instant of the view.
+// heard reports whether the site is connected at the instant of the view: it
+// was heard lately, and no silence is told that lasts since then.
 func (s Status) heard(at time.Time) bool {
-	return !s.LastHeard.IsZero() && at.Sub(s.LastHeard) <= heardWithin
+	silent := slices.ContainsFunc(s.Verdict.Evidence, func(e thongsuot.Evidence) bool {
+		return e.Code == thongsuot.EvidenceBeatsUnanswered && !s.LastHeard.After(e.At)
+	})
+	return !s.LastHeard.IsZero() && at.Sub(s.LastHeard) <= heardWithin && !silent
 }
 
 // rows are the latest answers, in the order of the way to the world. What

@@ -3,6 +3,7 @@ package dashboards_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -48,6 +49,51 @@ func TestThreeTruths(t *testing.T) {
 	f("24823", "Nguồn điện có điện lưới", "Đường truyền thông suốt", "Cổng Dịch vụ công không dùng được Lỗi ở bước bảo mật (TLS)")
 	f("25051", "Nguồn điện mất điện mức tin cậy: cao", "Đường truyền mất liên lạc", "Cổng Dịch vụ công chưa rõ")
 	f("24748", "Nguồn điện chưa rõ", "Đường truyền mất liên lạc", "Cổng Dịch vụ công chưa rõ")
+}
+
+// TestToldSilenceIsShownAtOnce: a site whose silence is told is cut off on its
+// page too, though its last sign of life is only seconds old.
+func TestToldSilenceIsShownAtOnce(t *testing.T) {
+	f := province(t)
+	h := serve(t, f)
+	site := f.overview.Sites[5].Site
+	heard := f.overview.At.Add(-15 * time.Second)
+	v := dashboards.SiteView{Centre: f.overview.Centre, Status: dashboards.Status{
+		Site: site, LastHeard: heard,
+		Verdict: thongsuot.Verdict{
+			State: thongsuot.StateDown, Cause: thongsuot.CausePower, Confidence: 0.95,
+			Evidence: []thongsuot.Evidence{{Code: thongsuot.EvidenceBeatsUnanswered, At: heard, Value: 2}},
+		},
+		Probes: []thongsuot.Result{{Probe: "portal", Kind: thongsuot.ProbePortal, Target: "https://dichvucong.gov.vn/", At: heard, Reason: thongsuot.ReasonOK}},
+	}}
+	truths := func() string {
+		f.change(func() { f.sites[site.Code] = v })
+		return words(byID(t, parse(t, get(t, h, "/site/"+site.Code)), "truths"))
+	}
+	if got := truths(); !strings.Contains(got, "Đường truyền mất liên lạc") || !strings.Contains(got, "Cổng Dịch vụ công chưa rõ") {
+		t.Errorf("silent: %s", got)
+	}
+	v.LastHeard = heard.Add(10 * time.Second)
+	if got := truths(); strings.Contains(got, "Đường truyền mất liên lạc") || !strings.Contains(got, "Đường truyền thông suốt Cổng Dịch vụ công dùng được") {
+		t.Errorf("heard again: %s", got)
+	}
+}
+
+// TestLikelyLinkIsShownAsWeak: a site that is served badly for a reason not
+// established, most likely its line, has no line that is well.
+func TestLikelyLinkIsShownAsWeak(t *testing.T) {
+	f := province(t)
+	site := f.overview.Sites[5].Site
+	f.sites[site.Code] = dashboards.SiteView{Centre: f.overview.Centre, Status: dashboards.Status{
+		Site: site, LastHeard: f.overview.At.Add(-2 * time.Second),
+		Verdict: thongsuot.Verdict{
+			State: thongsuot.StateDegraded, Cause: thongsuot.CauseUnknown, Confidence: thongsuot.ConfidenceLow,
+			Candidates: []string{string(thongsuot.CauseAccess), string(thongsuot.CauseUpstream)},
+		},
+	}}
+	if got := words(byID(t, parse(t, get(t, serve(t, f), "/site/"+site.Code)), "truths")); !strings.Contains(got, "Đường truyền chậm hoặc mất gói chưa xác định") {
+		t.Error(got)
+	}
 }
 
 // TestPortalRowNamesTheStep: a portal that cannot be reached says where it

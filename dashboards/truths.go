@@ -94,11 +94,14 @@ func (t *renderer) link(v SiteView) (look, []string) {
 		return t.look(thongsuot.StateOff), []string{since}
 	case !v.heard(v.At):
 		return t.called(thongsuot.StateDown, "page.link.lost"), []string{since}
+	case v.Verdict.State == thongsuot.StateDown && v.Verdict.Sub == thongsuot.SubDNS:
+		// The line itself carries; what is missing is names.
+		return t.called(thongsuot.StateDown, "page.link.names"), []string{t.lang.Cause(v.Verdict.Cause, v.Verdict.Sub)}
 	case v.Verdict.State == thongsuot.StateDown && ofLink(v.Verdict.Cause):
 		return t.called(thongsuot.StateDown, "page.link.down"), []string{t.lang.Cause(v.Verdict.Cause, v.Verdict.Sub)}
 	case v.Suspect:
 		return t.called(thongsuot.StateUnknown, "page.suspect"), []string{since}
-	case v.Verdict.State == thongsuot.StateDegraded && ofLink(v.Verdict.Cause):
+	case v.Verdict.State == thongsuot.StateDegraded && likelyLink(v.Verdict):
 		return t.called(thongsuot.StateDegraded, "page.link.weak"), []string{t.lang.Cause(v.Verdict.Cause, v.Verdict.Sub)}
 	default:
 		var lines []string
@@ -113,6 +116,12 @@ func (t *renderer) link(v SiteView) (look, []string) {
 
 // ofLink reports whether a cause lies between the counter and the world.
 func ofLink(c thongsuot.Cause) bool { return group(c) == "k-link" }
+
+// likelyLink reports whether the cause, or the likeliest where none is
+// established, lies between the counter and the world.
+func likelyLink(v thongsuot.Verdict) bool {
+	return ofLink(v.Cause) || v.Cause == thongsuot.CauseUnknown && len(v.Candidates) > 0 && ofLink(thongsuot.Cause(v.Candidates[0]))
+}
 
 // portal is whether the counter can use the portal: what every portal probe
 // says, the worst first.

@@ -25,6 +25,11 @@ type gap struct {
 	Touched   time.Time `json:"touched,omitzero"` // when evidence last arrived; zero when all is judged
 }
 
+// gapEdge is left out at both ends of a gap: between the last beat and the
+// fault, and between its end and the next beat, things were still or again
+// well, and one such answer of a slow probe would speak against the fault.
+const gapEdge = 10 * time.Second
+
 // tally counts answers of probes.
 type tally struct {
 	OK   int `json:"ok"`
@@ -47,7 +52,8 @@ func (q *silence) ended(o Observation, open *thongsuot.Incident) *gap {
 }
 
 func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
-	if !r.At.After(g.Since) || !r.At.Before(g.End) {
+	edge := min(gapEdge, g.End.Sub(g.Since)/4)
+	if !r.At.After(g.Since.Add(edge)) || !r.At.Before(g.End.Add(-edge)) {
 		return
 	}
 	switch r.Kind {

@@ -88,6 +88,25 @@ func TestLineCutIsNamedByTheSpool(t *testing.T) {
 	s.run(time.Minute).want("closed down unknown low", "revised down access medium")
 }
 
+// The portal is asked rarely: one good answer just before the next beat does
+// not speak against the cut.
+func TestAnswersAtTheEdgesOfACutDoNotCount(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	s.mute = true
+	s.run(2 * time.Minute).want("opened down unknown low")
+	s.mute = false
+	s.run(5 * time.Second)
+	s.write(time.Second, healthy()...)
+	for ago := 15 * time.Second; ago < 2*time.Minute; ago += 10 * time.Second {
+		rs := []thongsuot.Result{ok("gateway", thongsuot.ProbeICMP), result("centre", thongsuot.ProbeTCP, thongsuot.ReasonConnectTimeout)}
+		if ago == 65*time.Second {
+			rs = append(rs, result("portal", thongsuot.ProbePortal, thongsuot.ReasonConnectTimeout))
+		}
+		s.write(ago, rs...)
+	}
+	s.run(time.Minute).want("closed down unknown low", "revised down access medium")
+}
+
 // What failed while the line was cut is no verdict on now, even where nothing
 // newer has been measured yet.
 func TestEvidenceOfTheCutIsNotOfNow(t *testing.T) {

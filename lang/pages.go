@@ -30,6 +30,9 @@ var vietnamesePages = map[string]string{
 	"page.error.500":     "Trang chưa hiển thị được",
 	"page.error.500.why": "Hệ thống giám sát gặp lỗi khi lấy số liệu; lỗi đã được ghi vào nhật ký. Đề nghị thử lại sau ít phút.",
 
+	"page.simulated":      "SỐ LIỆU MÔ PHỎNG để giới thiệu hệ thống: không phản ánh tình trạng thật của bất kỳ xã, phường, đặc khu, nhà mạng hay cổng dịch vụ nào.",
+	"page.simulated.word": "mô phỏng",
+
 	"page.banner.lost":       "Trang đã mất kết nối trực tiếp với trung tâm giám sát. Số liệu bên dưới có thể đã cũ; trang đang tự kết nối lại.",
 	"page.banner.blind":      "Trung tâm giám sát không đánh giá được các nơi từ %s. Tình trạng bên dưới là lần cuối biết được.",
 	"page.banner.stale":      "Số liệu trên trang dừng lại từ %s. Đề nghị kiểm tra trung tâm giám sát.",
@@ -100,6 +103,7 @@ var vietnamesePages = map[string]string{
 	"page.link.weak":           "chậm hoặc mất gói",
 	"page.link.lost":           "mất liên lạc",
 	"page.link.down":           "mất kết nối",
+	"page.link.names":          "không phân giải được tên miền",
 	"page.link.never":          "chưa từng nhận được tín hiệu",
 	"page.portal":              "Cổng Dịch vụ công",
 	"page.portal.ok":           "dùng được",
@@ -134,7 +138,7 @@ var vietnamesePages = map[string]string{
 	"page.agent.uptime":      "Máy đã chạy liên tục",
 	"page.agent.boot":        "Mã lần khởi động",
 	"page.agent.spool":       "Chờ gửi trên đĩa",
-	"page.agent.spool_value": "%s bản ghi, %s",
+	"page.agent.spool_value": "%s bản ghi (sổ đo trên đĩa: %s)",
 	"page.agent.dropped":     "Mẫu bị mất",
 	"page.agent.unsaid":      "chưa báo",
 
@@ -222,6 +226,9 @@ var englishPages = map[string]string{
 	"page.error.500":     "The page could not be shown",
 	"page.error.500.why": "The monitor could not get the figures; the error is in its log. Please try again in a few minutes.",
 
+	"page.simulated":      "SIMULATED DATA to show the system: they say nothing about the real state of any commune, carrier or portal.",
+	"page.simulated.word": "simulated",
+
 	"page.banner.lost":       "This page has lost its live link to the monitoring centre. The figures below may be old; the page is reconnecting.",
 	"page.banner.blind":      "The monitoring centre has been unable to judge the sites since %s. The states below are the last ones known.",
 	"page.banner.stale":      "The figures on this page stopped at %s. Please check the monitoring centre.",
@@ -292,6 +299,7 @@ var englishPages = map[string]string{
 	"page.link.weak":           "slow or lossy",
 	"page.link.lost":           "contact lost",
 	"page.link.down":           "cut",
+	"page.link.names":          "names are not resolved",
 	"page.link.never":          "never heard",
 	"page.portal":              "Service portal",
 	"page.portal.ok":           "can be used",
@@ -326,7 +334,7 @@ var englishPages = map[string]string{
 	"page.agent.uptime":      "Machine up for",
 	"page.agent.boot":        "Boot id",
 	"page.agent.spool":       "Waiting on disk",
-	"page.agent.spool_value": "%s records, %s",
+	"page.agent.spool_value": "%s records (spool on disk: %s)",
 	"page.agent.dropped":     "Samples lost",
 	"page.agent.unsaid":      "not told yet",
 

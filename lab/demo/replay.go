@@ -1,0 +1,136 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"thongsuot"
+	"thongsuot/incident"
+	"thongsuot/lab/sim"
+	"thongsuot/registry"
+	"thongsuot/wire"
+)
+
+const (
+	// around is how long before and after a fault its sites are looked at closely.
+	around = 4 * time.Minute
+	// witnesses is the share of the other sites that are asked too, one in so
+	// many: the engine compares sites.
+	witnesses = 12
+)
+
+// window is a stretch of time in which sites are worth looking at closely.
+type window struct {
+	from, to time.Time
+	codes    []string
+}
+
+func closely(f sim.Fault) window {
+	const boot = time.Minute
+	return window{f.Start.Add(-around).Truncate(time.Minute), f.End.Add(boot + around).Truncate(time.Minute), f.Sites}
+}
+
+// windows of the faults that begin before end; those that meet are joined.
+// The faults come by their start.
+func windows(faults []sim.Fault, end time.Time) (out []window) {
+	for _, f := range faults {
+		if !f.Start.Before(end) {
+			break
+		}
+		w := closely(f)
+		n := len(out)
+		if n == 0 || w.from.After(out[n-1].to) {
+			out = append(out, w)
+			continue
+		}
+		last := &out[n-1]
+		if w.to.After(last.to) {
+			last.to = w.to
+		}
+		last.codes = slices.Concat(last.codes, w.codes)
+	}
+	return out
+}
+
+// replay is what the centre would have found out about the faults: its own
+// engine, told what the agents of the sites would have said. simulated are the
+// sites of reg with their faults.
+func replay(ctx context.Context, cfg incident.Config, reg *registry.Registry, simulated []sim.Site, faults []sim.Fault, now time.Time) ([]thongsuot.Change, error) {
+	var changes []thongsuot.Change
+	for _, w := range windows(faults, now) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		e, err := incident.New(cfg, w.from)
+		if err != nil {
+			return nil, fmt.Errorf("replay: %w", err)
+		}
+		sites := concerned(reg.Sites(), w.codes)
+		e.SetSites(sites, reg.InOfficeHours, w.from)
+		var agents []*replayed
+		for _, s := range simulated {
+			if slices.ContainsFunc(sites, func(site thongsuot.Site) bool { return site.Code == s.Code }) {
+				agents = append(agents, &replayed{site: s, rounds: sim.NewRounds(s, sim.RealPace())})
+			}
+		}
+		for t := w.from; t.Before(w.to); t = t.Add(sim.RealPace().Beat) {
+			for _, a := range agents {
+				for _, o := range a.says(t) {
+					changes = append(changes, e.Observe(o)...)
+				}
+			}
+			changes = append(changes, e.Tick(t)...)
+		}
+	}
+	return changes, nil
+}
+
+// concerned are the sites of codes, those that share a feeder or an upstream
+// with one of them, and some others.
+func concerned(sites []thongsuot.Site, codes []string) (out []thongsuot.Site) {
+	shared := map[string]bool{}
+	for _, s := range sites {
+		if slices.Contains(codes, s.Code) {
+			shared["f"+s.Feeder], shared["u"+s.Upstream()] = true, true
+		}
+	}
+	for i, s := range sites {
+		if shared["f"+s.Feeder] || shared["u"+s.Upstream()] || i%witnesses == 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// replayed is the agent of a site at work in the past.
+type replayed struct {
+	site   sim.Site
+	rounds *sim.Rounds
+	spool  []thongsuot.Result
+}
+
+// says is what reaches the centre at t, one beat after the other.
+func (r *replayed) says(t time.Time) (out []incident.Observation) {
+	st := r.site.At(t)
+	r.spool = append(r.spool, r.rounds.At(t)...)
+	if !st.On || !st.Line {
+		return nil
+	}
+	start := uint32(st.Boots + 1)
+	out = []incident.Observation{{Site: r.site.Code, At: t, Start: start, Beat: beat(r.site, st)}}
+	if len(r.spool) > 0 {
+		out = append(out, incident.Observation{Site: r.site.Code, At: t, Start: start, Boot: r.site.BootID(st.Boots), Results: r.spool})
+		r.spool = nil
+	}
+	return out
+}
+
+func beat(s sim.Site, st sim.State) *incident.Beat {
+	flags, runtime := s.Flags(st)
+	return &incident.Beat{
+		OnBattery: flags&wire.FlagOnBattery != 0, LowBattery: flags&wire.FlagLowBattery != 0,
+		MainsPresent: flags&wire.FlagMainsPresent != 0, ShuttingDown: flags&wire.FlagShuttingDown != 0, Runtime: runtime,
+	}
+}

@@ -1,0 +1,193 @@
+package real
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"thongsuot"
+	"thongsuot/store"
+)
+
+// agentRun is one process of an agent, with what it last said of itself.
+type agentRun struct {
+	program  *program
+	began    time.Time
+	produced map[string]int // by probe, without those that are thinned on purpose
+	gaveUp   int            // results and records lost, by the agent's own counters
+	waiting  int            // records in its spool
+}
+
+// counts follows the agents' counters. It is safe for concurrent use.
+type counts struct{ mu sync.Mutex }
+
+func (c *counts) began(s *site) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.runs = append(s.runs, &agentRun{program: s.agent, began: time.Now(), produced: map[string]int{}})
+}
+
+// readAll reads the counters of all agents that answer.
+func (c *counts) readAll(ctx context.Context, sites []*site) {
+	var reading sync.WaitGroup
+	for _, s := range sites {
+		reading.Go(func() { c.read(ctx, s) })
+	}
+	reading.Wait()
+}
+
+var counted = regexp.MustCompile(`^(thongsuot_agent_results_total|thongsuot_agent_results_lost_total|thongsuot_agent_records_dropped_total|thongsuot_agent_spool_dropped_total|thongsuot_agent_spool_records)(?:\{(.*)\})? (\S+)$`)
+
+func (c *counts) read(ctx context.Context, s *site) {
+	c.mu.Lock()
+	run := s.runs[len(s.runs)-1]
+	c.mu.Unlock()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+agentLocal+"/metrics", nil)
+	if err != nil {
+		return
+	}
+	resp, err := s.local.Do(req)
+	if err != nil {
+		return // off, suspended or starting
+	}
+	defer resp.Body.Close()
+	produced, gaveUp, waiting := map[string]int{}, 0, 0
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		m := counted.FindStringSubmatch(lines.Text())
+		if m == nil {
+			continue
+		}
+		n, _ := strconv.ParseFloat(m[3], 64)
+		switch m[1] {
+		case "thongsuot_agent_results_total":
+			_, rest, _ := strings.Cut(m[2], `probe="`)
+			probe, _, _ := strings.Cut(rest, `"`)
+			produced[probe] += int(n)
+		case "thongsuot_agent_spool_records":
+			waiting = int(n)
+		default:
+			gaveUp += int(n)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if lines.Err() == nil && run == s.runs[len(s.runs)-1] { // else the machine was started anew in between
+		run.produced, run.gaveUp, run.waiting = produced, gaveUp, waiting
+	}
+}
+
+// freshRecords may wait in a spool though all is well: those of this moment.
+const freshRecords = 2
+
+// backlog is the most records that wait in the spool of one agent.
+func (c *counts) backlog(sites []*site) (most int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range sites {
+		most = max(most, s.runs[len(s.runs)-1].waiting)
+	}
+	return most
+}
+
+func (s *site) machineDial(ctx context.Context, network, addr string) (net.Conn, error) {
+	return s.machine.dial(ctx, network, addr)
+}
+
+// Kept says what became of the results of one site: of those probes whose every
+// result is to be kept. Power readings are thinned on purpose and left out.
+type Kept struct {
+	Site      string `json:"site"`
+	Produced  int    `json:"produced"`  // as the agent last said, within a second of its end
+	Stored    int    `json:"stored"`    // found in the centre's store at the end
+	Lost      int    `json:"lost"`      // of agents that ended in order
+	Unwritten int    `json:"unwritten"` // of agents that were killed: what was not yet on disk
+	Twice     int    `json:"twice"`     // stored twice, with times less than a second apart
+	GaveUp    int    `json:"gave_up"`   // lost by the agents' own counters
+}
+
+// kept are the probes whose results are all kept.
+const keptProbes = `icmp|tcp|dns|portal|boot`
+
+// kept compares the agents' counters with the store of the centre, which has
+// ended.
+func (p *province) kept(ctx context.Context, began time.Time) ([]Kept, error) {
+	cfg := store.DefaultConfig()
+	cfg.Dir, cfg.MinFreeBytes = p.centre.storeDir(), 0
+	st, err := store.Open(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	var all []Kept
+	for _, s := range p.sites {
+		query := fmt.Sprintf(`{__name__=~"(%s)_ok",%s=%q}[%ds]`, keptProbes, thongsuot.LabelSite, s.code, int(time.Since(began)/time.Second)+int(warmUp/time.Second)+60)
+		series, err := st.Instant(ctx, query, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s.kept(series))
+	}
+	return all, nil
+}
+
+func (s *site) kept(series []store.Series) Kept {
+	k := Kept{Site: s.name}
+	times := map[string][]time.Time{} // by probe
+	for _, one := range series {
+		for _, l := range one.Labels {
+			if l.Name == thongsuot.LabelProbe {
+				for _, pt := range one.Points {
+					times[l.Value] = append(times[l.Value], pt.At)
+				}
+			}
+		}
+	}
+	for _, ts := range times {
+		slices.SortFunc(ts, time.Time.Compare)
+		k.Stored += len(ts)
+		for i := 1; i < len(ts); i++ {
+			if ts[i].Sub(ts[i-1]) < time.Second {
+				k.Twice++
+			}
+		}
+	}
+	for i, run := range s.runs {
+		to := time.Now()
+		if i+1 < len(s.runs) {
+			to = s.runs[i+1].began
+		}
+		k.GaveUp += run.gaveUp
+		for probe, n := range run.produced {
+			if probe == "ups" || probe == "mains" || probe == "agent" {
+				continue
+			}
+			k.Produced += n
+			missing := n
+			for _, at := range times[probe] {
+				if !at.Before(run.began) && at.Before(to) {
+					missing--
+				}
+			}
+			switch {
+			case missing <= 0:
+			case run.program.err == nil:
+				k.Lost += missing
+			default:
+				k.Unwritten += missing
+			}
+		}
+	}
+	return k
+}

@@ -1,0 +1,167 @@
+package real
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"thongsuot/alerting/slack/slacktest"
+)
+
+// Config says what is played and with which programs.
+type Config struct {
+	Script  Script
+	Agent   string // path of thongsuot-agent
+	Central string // path of thongsuot-central
+	Logs    string // folder for the logs of all programs; "" keeps none
+}
+
+// warmUp is what the province is given until every probe has answered once.
+const warmUp = 90 * time.Second
+
+// province is everything that a run makes.
+type province struct {
+	cfg      Config
+	script   Script
+	dir      string
+	launcher *launcher
+	capital  space
+	isps     []*isp
+	sites    []*site
+	portal   *portal
+	slack    *slacktest.Server
+	centre   *centre
+	counts   *counts
+	logs     []io.Closer
+}
+
+func (p *province) file(name string) string { return filepath.Join(p.dir, name) }
+
+// Run plays the script and tells what happened through say, which is called by
+// one goroutine at a time. An error means that the lab itself failed or that ctx
+// ended; what the province got wrong is in the summary. Namespaces, processes
+// and mounts are gone when it returns. A process plays one province at a time.
+func Run(ctx context.Context, cfg Config, say func(Event)) (sum Summary, err error) {
+	if err := Needs(); err != nil {
+		return sum, err
+	}
+	if err := sweep(); err != nil {
+		return sum, fmt.Errorf("remove what an earlier run left: %w", err)
+	}
+	p := &province{cfg: cfg, script: cfg.Script, launcher: newLauncher(), counts: &counts{}}
+	p.dir = filepath.Join(os.TempDir(), fmt.Sprintf("thongsuot-lab-%d", os.Getpid()))
+	defer func() { err = errors.Join(err, p.dismantle()) }()
+	if err := p.build(ctx); err != nil {
+		return sum, fmt.Errorf("build the province: %w", err)
+	}
+	return p.play(ctx, say)
+}
+
+func (p *province) build(ctx context.Context) (err error) {
+	if err := os.Mkdir(p.dir, 0o700); err != nil {
+		return err
+	}
+	if err := p.newCapital(ctx); err != nil {
+		return err
+	}
+	for n := range p.script.ISPs {
+		i, err := p.newISP(ctx, n+1)
+		if err != nil {
+			return err
+		}
+		p.isps = append(p.isps, i)
+	}
+	if p.centre, err = p.newCentre(); err != nil {
+		return err
+	}
+	for n := range p.script.Sites {
+		s, err := p.newSite(ctx, n+1)
+		if err != nil {
+			return err
+		}
+		p.sites = append(p.sites, s)
+		if err := p.centre.token(ctx, p, s); err != nil {
+			return err
+		}
+	}
+	if err := p.centre.start(ctx, p); err != nil {
+		return err
+	}
+	for _, s := range p.sites {
+		if err := s.boot(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, s := range p.sites {
+		if err := until(ctx, warmUp, s.name+" in working order", func() error { return s.ready(ctx) }); err != nil {
+			return fmt.Errorf("%w: its log ends:\n%s", err, s.agent.log)
+		}
+	}
+	return nil
+}
+
+// dismantle removes everything, however far the run came.
+func (p *province) dismantle() error {
+	if p.portal != nil {
+		p.portal.close()
+	}
+	if p.slack != nil {
+		p.slack.Close()
+	}
+	for _, i := range p.isps {
+		if i.resolver != nil {
+			i.resolver.close()
+		}
+	}
+	for _, s := range p.sites {
+		s.captive.close()
+		s.local.CloseIdleConnections()
+		if s.agent != nil {
+			s.agent.kill()
+		}
+		s.ups.off()
+	}
+	if p.centre != nil && p.centre.program != nil {
+		p.centre.program.kill()
+	}
+	p.launcher.close()
+	var errs []error
+	for _, c := range p.logs {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(append(errs, sweep())...)
+}
+
+// journal makes the journals of one program's runs, which share a file.
+func (p *province) journal(name string) func() *journal {
+	var whole io.Writer
+	if p.cfg.Logs != "" {
+		if f, err := os.Create(filepath.Join(p.cfg.Logs, name+".log")); err == nil {
+			whole, p.logs = f, append(p.logs, f)
+		}
+	}
+	return func() *journal { return newJournal(whole) }
+}
+
+func (p *province) hasUPS(site string) bool { return !slices.Contains(p.script.WithoutUPS, site) }
+
+func (p *province) site(f Fault) *site {
+	return p.sites[slices.IndexFunc(p.sites, func(s *site) bool { return s.name == f.Target })]
+}
+
+func (p *province) isp(f Fault) *isp {
+	return p.isps[slices.IndexFunc(p.isps, func(i *isp) bool { return f.Target == fmt.Sprintf("isp-%d", i.n) })]
+}
+
+// where is the namespace in which a fault's rules stand.
+func (p *province) where(f Fault) space {
+	if kindOf(f).on == "isp" {
+		return p.isp(f).space
+	}
+	return p.site(f).gateway
+}
