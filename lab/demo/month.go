@@ -13,7 +13,7 @@ import (
 // to look right, not measured.
 const (
 	chanceFeeder   = 0.015 // a feeder loses power
-	chanceSonDien  = 0.20
+	chanceSonDien  = 0.5   // Sơn Điền loses power in each three hours of the day
 	chanceLine     = 0.004 // the line of one site is cut
 	chanceWeakCut  = 0.15  // the same where the line is weak
 	chanceWeak     = 0.45  // a weak line has a bad evening
@@ -64,8 +64,10 @@ func oneDay(sites []thongsuot.Site, seed uint64, day time.Time) (out []sim.Fault
 		if weak && draw("weak "+s.Code) < chanceWeak {
 			add("weak "+s.Code, sim.WeakLine, []string{s.Code}, 18*time.Hour, 20*time.Hour, 40*time.Minute, 2*time.Hour)
 		}
-		if s.Code == sonDien && draw("power "+s.Code) < chanceSonDien {
-			add("power "+s.Code, sim.PowerCut, []string{s.Code}, 9*time.Hour, 19*time.Hour, 20*time.Minute, 100*time.Minute)
+		for from := 7 * time.Hour; s.Code == sonDien && from < 19*time.Hour; from += 3 * time.Hour {
+			if name := "power " + s.Code + from.String(); draw(name) < chanceSonDien {
+				add(name, sim.PowerCut, []string{s.Code}, from, from+2*time.Hour, 3*time.Minute, 45*time.Minute)
+			}
 		}
 	}
 	if wd := day.In(sim.Zone).Weekday(); wd != time.Saturday && wd != time.Sunday && draw("portal") < chanceOverload {
