@@ -34,6 +34,10 @@ type Result struct {
 // whose role the rules of cause must know from its name.
 const NameGateway = "gateway"
 
+// NameCentre is the name of the probe that connects to the centre. While a site
+// is heard, its failure says nothing of the site's line.
+const NameCentre = "centre"
+
 // MaxDetail bounds Result.Detail, in bytes, so that a round fits a datagram-sized record.
 const MaxDetail = 120
 

@@ -205,6 +205,8 @@ func (a *Agent) aboutSelf(ctx context.Context) {
 
 func newTransport(cfg CentreConfig) (http.RoundTripper, error) {
 	t := &http.Transport{
+		// A connection that lost its peer is found out by pings, not by TCP's minutes.
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
 		ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, MaxIdleConnsPerHost: 2,
 		IdleConnTimeout: 2 * time.Minute, ResponseHeaderTimeout: postTimeout,
 		DialContext: (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,

@@ -147,6 +147,13 @@ func TestBlockedDatagramsGoOverHTTP(t *testing.T) {
 	c.set(func() { c.deaf = true })
 	_, _ = start(t, c.config(t.TempDir()))
 	c.until("a beat over HTTP", func() bool { return c.httpBeat > 0 && len(c.beats) > 0 })
+	c.set(func() { c.deaf, c.beats, c.httpBeat = false, nil, 0 })
+	c.until("a datagram as soon as they pass again", func() bool { return len(c.beats) > c.httpBeat })
+	c.set(func() {
+		if c.httpBeat > 1 {
+			t.Errorf("%d more beats went over HTTP first", c.httpBeat)
+		}
+	})
 }
 
 func TestRestartOfTheCentreIsFollowed(t *testing.T) {

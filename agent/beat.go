@@ -24,8 +24,6 @@ const (
 
 	// A way that failed this many beats in a row is left for the other one.
 	beatsToSwitch = 3
-	// While beats go over HTTP, one in so many also tries the datagram again.
-	retryDatagram = 12
 )
 
 var errUnanswered = errors.New("beat unanswered")
@@ -99,10 +97,13 @@ func (b *beater) farewell(flags uint8) {
 func (b *beater) beat(ctx context.Context, flags uint8) {
 	b.seq++
 	way := "datagram"
-	datagram := b.addr != "" && (!b.viaHTTP || b.seq%retryDatagram == 0)
+	tries := beatTries
+	if b.viaHTTP {
+		tries = 1 // a line that heals is noticed by the datagram first: no connection has to recover
+	}
 	err := errUnanswered
-	if datagram {
-		err = b.overDatagram(ctx, flags)
+	if b.addr != "" {
+		err = b.overDatagram(ctx, tries, flags)
 		if err == nil && b.viaHTTP {
 			b.viaHTTP = false
 			b.log.Info("beats cross as datagrams again")
@@ -139,11 +140,11 @@ func (b *beater) message(try uint8, flags uint8) wire.Beat {
 	}
 }
 
-func (b *beater) overDatagram(ctx context.Context, flags uint8) error {
+func (b *beater) overDatagram(ctx context.Context, tries int, flags uint8) error {
 	deadline := time.Now().Add(beatEvery - 200*time.Millisecond)
 	wait := max(minTimeout, 2*b.rtt)
 	last := errors.New("the centre does not take its epoch back")
-	for try := uint8(1); try <= beatTries && time.Now().Add(wait/2).Before(deadline) && ctx.Err() == nil; try++ {
+	for try := uint8(1); int(try) <= tries && time.Now().Add(wait/2).Before(deadline) && ctx.Err() == nil; try++ {
 		heard, err := b.exchange(ctx, b.message(try, flags), wait)
 		switch {
 		case err == nil && heard:
@@ -155,7 +156,7 @@ func (b *beater) overDatagram(ctx context.Context, flags uint8) error {
 		}
 		last = err
 	}
-	return fmt.Errorf("%w after %d tries: %w", errUnanswered, beatTries, last)
+	return fmt.Errorf("%w after %d tries: %w", errUnanswered, tries, last)
 }
 
 // exchange sends one datagram and waits for its answer. Answers to earlier
@@ -211,7 +212,7 @@ func (b *beater) learn(r wire.Reply, sent, received time.Duration) {
 
 // overHTTP sends the same beat as the body of a POST.
 func (b *beater) overHTTP(ctx context.Context, flags uint8) error {
-	ctx, cancel := context.WithTimeout(ctx, beatEvery-time.Second)
+	ctx, cancel := context.WithTimeout(ctx, beatEvery-2*minTimeout)
 	defer cancel()
 	for try := uint8(beatTries + 1); try <= beatTries+2; try++ { // after those of the datagrams
 		m := b.message(try, flags)
@@ -223,6 +224,7 @@ func (b *beater) overHTTP(ctx context.Context, flags uint8) error {
 		req.Header.Set("Content-Type", "application/octet-stream")
 		resp, err := b.http.Do(req)
 		if err != nil {
+			b.http.CloseIdleConnections() // one that lost its peer would wait for its retransmissions
 			return fmt.Errorf("beat over HTTP: %w", err)
 		}
 		body, err := io.ReadAll(io.LimitReader(resp.Body, wire.BeatSize+1))

@@ -126,7 +126,7 @@ func (m *maker) centre() {
 		return
 	}
 	c := probes.DefaultTCPConfig()
-	c.Name, c.Host = "centre", host
+	c.Name, c.Host = thongsuot.NameCentre, host
 	c.Port, _ = strconv.Atoi(port) // url.Parse took it for a number
 	p, err := probes.NewTCP(c)
 	m.add("centre.url", p, err)

@@ -116,6 +116,7 @@ func (u *uplink) run(ctx context.Context, wake, back <-chan struct{}) {
 		case err != nil && ctx.Err() == nil:
 			fails++
 			u.report(err, fails)
+			u.http.CloseIdleConnections()
 			select {
 			case <-ctx.Done():
 			case <-back:

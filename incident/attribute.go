@@ -261,8 +261,11 @@ func after(f Facts) thongsuot.Verdict {
 		return verdict(unknown, host, thongsuot.SubSuspend, certain)
 	case f.Boot == Yes && f.NewProcess:
 		return verdict(unknown, agent, "", certain)
-	case f.Boot == Yes && f.Reference.works():
+	case f.Boot == Yes && (f.Reference.works() || f.Portal.works()):
 		return verdict(unknown, thongsuot.CauseCentral, thongsuot.SubCollectorPath, likely, thongsuot.CauseCentral, thongsuot.CauseUpstream)
+	case f.Boot == Yes && (f.Reference.Measured || f.DNS.Measured || f.Portal.Measured):
+		// It measured on, and part of it failed: the line, for a part of the time.
+		return verdict(thongsuot.StateDown, thongsuot.CauseAccess, "", likely, thongsuot.CauseAccess, thongsuot.CauseUpstream)
 	case f.Boot == Yes:
 		return verdict(unknown, thongsuot.CauseUnknown, "", possible, host, agent)
 	default:
@@ -278,7 +281,7 @@ func afterBoot(f Facts) thongsuot.Verdict {
 	switch {
 	case f.Words == WordsShutdownPower, f.OnBatteryIn:
 		return verdict(down, power, "", certain)
-	case f.Words == WordsShutdownUser, f.Clean == Yes:
+	case f.Words == WordsShutdownUser, f.Words == WordsAgentStop, f.Clean == Yes: // a shutdown ends the agent too
 		return verdict(unknown, host, "", certain)
 	case f.feederTogether():
 		return verdict(down, power, "", thongsuot.ConfidenceHigh)

@@ -47,7 +47,9 @@ func (e *Engine) judge(s *site, now time.Time) judged {
 func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 	sees := s.look(now, e.cfg)
 	f := sees.facts()
-	f.UPS = UPS{Known: s.Power.Known, OnBattery: s.Power.OnBattery && now.Sub(s.Power.Since) >= e.cfg.HoldBattery, Low: s.Power.Low, Runtime: s.Power.Runtime}
+	if s.Gap == nil || !s.Power.At.Before(s.Gap.End) { // else it is from before a silence
+		f.UPS = UPS{Known: s.Power.Known, OnBattery: s.Power.OnBattery && now.Sub(s.Power.Since) >= e.cfg.HoldBattery, Low: s.Power.Low, Runtime: s.Power.Runtime}
+	}
 	failing := sees.failing()
 	if len(failing) > 0 && s.Power.OnBattery {
 		f.BatteryToLoss = Interval{true, earliestSince(failing).Sub(s.Power.Since)}
@@ -105,6 +107,8 @@ func (s *site) look(now time.Time, cfg Config) (v sight) {
 			v.namesUp, v.namesDown = sortTarget(t, down, v.namesUp, v.namesDown)
 		case kind == thongsuot.ProbePortal:
 			v.portalUp, v.portalDown = sortTarget(t, down, v.portalUp, v.portalDown)
+		case name == thongsuot.NameCentre && down:
+			// The site is heard, so the centre can be reached: it was away itself.
 		case (kind == thongsuot.ProbeICMP || kind == thongsuot.ProbeTCP) && t.Answered:
 			v.hostsUp, v.hostsDown = sortTarget(t, down, v.hostsUp, v.hostsDown)
 		}
@@ -145,8 +149,8 @@ func (v sight) facts() (f Facts) {
 	if f.Portal.gone() {
 		bad := v.portalDown[0].Bad
 		f.PortalSaidSo = bad.Reason == thongsuot.ReasonHTTP5xx && strings.HasPrefix(bad.Target, "https:")
-		// A resolver that fails only the portal's probe fails it by name all the same.
-		if len(v.namesUp) == 0 && len(v.namesDown) == 0 && nameFailure(v.portalDown[0]) {
+		// Two probes that miss names are one finding, even before each alone is sure.
+		if nameFailure(v.portalDown[0]) && !slices.ContainsFunc(v.namesUp, func(t *target) bool { return t.Last.OK() }) {
 			f.DNS = Success(0)
 		}
 	}

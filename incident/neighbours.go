@@ -74,7 +74,8 @@ func (e *Engine) vote(now time.Time, f *Facts) {
 			continue
 		}
 		seen := o.look(now, e.cfg)
-		down := len(seen.portalUp) == 0 && len(seen.portalDown) > 0
+		// Who finds no name votes on its resolver, not on the portal.
+		down := len(seen.portalUp) == 0 && len(seen.portalDown) > 0 && !nameFailure(seen.portalDown[0])
 		if o.Kind == thongsuot.KindReference {
 			switch {
 			case down && f.ReferencePortal == PortalNotSeen:

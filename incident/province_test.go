@@ -182,6 +182,16 @@ func TestPortalByVote(t *testing.T) {
 	p.want("40002", "")
 }
 
+// Who finds no name votes on its resolver.
+func TestNameFailuresDoNotVoteOnThePortal(t *testing.T) {
+	list := []thongsuot.Site{commune("41001", "vnpt", "a", ""), commune("41002", "viettel", "b", ""), commune("41003", "vnpt", "a", "")}
+	p := newProvince(t, always, list...).run(time.Minute).portal(thongsuot.ReasonOK, "41001", "41002", "41003")
+	for range 3 {
+		p.run(time.Minute).portal(thongsuot.ReasonDNSServFail, "41002", "41003").portal(thongsuot.ReasonConnectRefused, "41001")
+	}
+	p.want("41001", "down unknown low")
+}
+
 func TestSwitchedOffAfterHoursIsNoOutage(t *testing.T) {
 	office := true
 	p := newProvince(t, func(string, time.Time) bool { return office }, commune("50001", "", "", "")).run(time.Minute)

@@ -183,3 +183,26 @@ func TestDeafCentreAccusesNobody(t *testing.T) {
 	s.want()
 	s.run(17 * time.Second).want("opened down unknown low")
 }
+
+// A shutdown ends the agent with a goodbye; the new boot shows that it was the machine.
+func TestCleanShutdownIsTheMachine(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	s.beat = incident.Beat{Stopping: true}
+	s.run(5 * time.Second)
+	s.mute = true
+	s.run(5 * time.Minute).want("opened unknown agent high")
+	s.mute, s.start, s.boot, s.beat = false, 2, "boot-2", incident.Beat{}
+	s.write(0, healthy()...).run(time.Minute).want("closed unknown agent high", "revised unknown host high")
+}
+
+// What the UPS said before a silence is not how things are after it.
+func TestBatteryOfBeforeIsNotOfNow(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	s.beat = incident.Beat{OnBattery: true, LowBattery: true}
+	s.run(time.Minute)
+	s.mute = true
+	s.run(10 * time.Minute)
+	s.changes = nil
+	s.mute, s.start, s.boot, s.beat = false, 2, "boot-2", incident.Beat{}
+	s.write(0, healthy()...).want("closed down power high") // no beat yet, the UPS not read yet
+}

@@ -127,3 +127,23 @@ func TestSkippedProbeKeepsTheReason(t *testing.T) {
 		t.Errorf("the newest answer is %+v", r)
 	}
 }
+
+// A centre that was away is no fault of the sites' lines.
+func TestCentreThatWasAwayDegradesNobody(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	for range 3 {
+		rs := healthy()
+		rs[2].Reason = thongsuot.ReasonConnectRefused
+		s.run(10*time.Second).write(0, rs...)
+	}
+	s.want()
+}
+
+// Two probes that find no names are one finding: nobody is told of the portal first.
+func TestNamesGoneIsToldAsThatFromTheStart(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	s.run(10*time.Second).write(0, ok("gateway", thongsuot.ProbeICMP), ok("centre", thongsuot.ProbeTCP),
+		result("resolver", thongsuot.ProbeDNS, thongsuot.ReasonDNSTimeout), result("portal", thongsuot.ProbePortal, thongsuot.ReasonDNSTimeout))
+	s.run(2*time.Second).write(0, result("portal", thongsuot.ProbePortal, thongsuot.ReasonDNSTimeout))
+	s.want("opened down access/dns high")
+}
