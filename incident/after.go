@@ -52,8 +52,7 @@ func (q *silence) ended(o Observation, open *thongsuot.Incident) *gap {
 }
 
 func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
-	edge := min(gapEdge, g.End.Sub(g.Since)/4)
-	if !r.At.After(g.Since.Add(edge)) || !r.At.Before(g.End.Add(-edge)) {
+	if !r.At.After(g.Since.Add(g.edge())) || !r.At.Before(g.End.Add(-g.edge())) {
 		return
 	}
 	switch r.Kind {
@@ -89,8 +88,14 @@ func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
 	g.Touched = arrival
 }
 
-// watched reports whether the agent measured through most of the gap.
-func (g *gap) watched() bool { return g.Last.Sub(g.First) >= g.End.Sub(g.Since)/2 }
+func (g *gap) edge() time.Duration { return min(gapEdge, g.End.Sub(g.Since)/4) }
+
+// watched reports whether the agent measured through most of the gap between
+// its edges. What is measured stands for a round around it.
+func (g *gap) watched() bool {
+	inner := g.End.Sub(g.Since) - 2*g.edge()
+	return !g.First.IsZero() && g.Last.Sub(g.First)+gapEdge >= inner/2
+}
 
 // review judges a closed incident again when the evidence of its silence is in.
 func (e *Engine) review(s *site, now time.Time) []thongsuot.Change {

@@ -88,6 +88,20 @@ func TestLineCutIsNamedByTheSpool(t *testing.T) {
 	s.run(time.Minute).want("closed down unknown low", "revised down access medium")
 }
 
+// A cut of half a minute is watched by two or three rounds.
+func TestShortCutIsExplainedByItsFewRounds(t *testing.T) {
+	s := newScene(t).run(time.Minute).write(0, healthy()...)
+	s.mute = true
+	s.run(32 * time.Second).want("opened down unknown low")
+	s.mute = false
+	s.run(5 * time.Second)
+	s.write(0, healthy()...)
+	for _, ago := range []time.Duration{14 * time.Second, 24 * time.Second} {
+		s.write(ago, ok("gateway", thongsuot.ProbeICMP), result("reference", thongsuot.ProbeICMP, thongsuot.ReasonTimeout))
+	}
+	s.run(time.Minute).want("closed down unknown low", "revised down access medium")
+}
+
 // The portal is asked rarely: one good answer just before the next beat does
 // not speak against the cut.
 func TestAnswersAtTheEdgesOfACutDoNotCount(t *testing.T) {

@@ -87,10 +87,7 @@ func TestShortRun(t *testing.T) {
 		if o.Seen == nil || o.Told == nil || o.Messages != 1 {
 			t.Errorf("%s at %s: seen %v, told %v, %d messages", o.Fault, o.Site, o.Seen != nil, o.Told != nil, o.Messages)
 		}
-		// What the spool brings back of a short cut may leave its cause open, but
-		// not name another one.
-		open := o.Fault == "site-1 line silent" && o.FinalIs == real.Unknown
-		if o.LiveIs != real.Right || o.FinalIs != real.Right && !open {
+		if o.LiveIs != real.Right || o.FinalIs != real.Right {
 			t.Errorf("%s at %s: live %s (%s), final %s (%s), want %s", o.Fault, o.Site, o.Live, o.LiveIs, o.Final, o.FinalIs, o.Label)
 		}
 	}
