@@ -131,11 +131,12 @@ func tidy(s string) string {
 	if len(s) <= thongsuot.MaxDetail {
 		return s
 	}
-	end := thongsuot.MaxDetail
+	const cut = "…" // so that nobody takes half a word for the whole
+	end := thongsuot.MaxDetail - len(cut)
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return s[:end]
+	return s[:end] + cut
 }
 
 // redact takes user, password, query and fragment out of a URL.

@@ -117,8 +117,8 @@ func TestDetailIsTidy(t *testing.T) {
 	f(`Get "https://u:geheim@host.vn:8443/a?token=geheim#x": refused`, `Get "https://host.vn:8443/a": refused`)
 	f("at HTTP://host/?q=1 twice http://h?a", "at http://host/ twice http://h")
 	f("x://%zz?secret", "[url]")
-	f(strings.Repeat("a", 121), strings.Repeat("a", 120))
-	f(strings.Repeat("a", 119)+"ế", strings.Repeat("a", 119)) // three bytes, of which one would fit
+	f(strings.Repeat("a", 121), strings.Repeat("a", 117)+"…")
+	f(strings.Repeat("a", 116)+"ếế", strings.Repeat("a", 116)+"…") // three bytes, of which one would fit beside the mark
 	f(strings.Repeat("a", 117)+"ế", strings.Repeat("a", 117)+"ế")
 }
 
