@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +40,7 @@ type loop struct {
 	engine  *incident.Engine
 	record  sync.Mutex // guards pending and the order of records
 	pending []thongsuot.Change
+	changed atomic.Bool // since the engine's memory was kept
 
 	changes *prometheus.CounterVec
 	waiting prometheus.Gauge
@@ -112,7 +114,7 @@ func (l *loop) step(ctx context.Context, f func(*incident.Engine) []thongsuot.Ch
 	l.pending = nil
 	l.waiting.Set(0)
 	l.told()
-	l.keep(ctx) // so that a crash soon after does not forget what the change rests on
+	l.changed.Store(true)
 	return nil
 }
 
@@ -144,7 +146,9 @@ func (l *loop) run(ctx context.Context) {
 		} else {
 			failing = 0
 		}
-		if now.Sub(last) >= snapshotEvery {
+		// At the first tick after a change too, so that a crash soon after does not
+		// forget what the change rests on.
+		if l.changed.Swap(false) || now.Sub(last) >= snapshotEvery {
 			last = now
 			l.keep(ctx)
 		}
