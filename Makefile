@@ -31,7 +31,7 @@ deps: ## what the tests need beside Go (as root by apt)
 
 test: deps assets ## all tests
 	go vet ./...
-	go test -timeout 15m ./...
+	go test -count=1 -timeout 15m ./... # tests that build the programs must not be answered from the cache
 
 lint: ## formatting, vet, staticcheck, layers
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

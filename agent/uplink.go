@@ -241,7 +241,7 @@ func (u *uplink) pack(records []spool.Record) batch {
 }
 
 func (u *uplink) post(ctx context.Context, b batch) error {
-	u.headers.out = wire.Header{Boot: b.boot, Running: u.clock.boot, Start: u.start, Lane: "live", Version: u.version}
+	u.headers.out = wire.Header{Boot: b.boot, Running: u.clock.boot, Start: u.start, Version: u.version}
 	for _, r := range b.ranges() {
 		u.headers.out.Seq = append(u.headers.out.Seq, wire.SeqRange(r))
 	}

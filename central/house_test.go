@@ -130,7 +130,7 @@ func zip(t *testing.T, plain []byte) []byte {
 // ours makes a request one of our agents'.
 func ours(start uint32, seqs ...wire.SeqRange) func(*http.Request) {
 	return func(r *http.Request) {
-		wire.Header{Boot: "boot-1", Running: "boot-1", Start: start, Seq: seqs, Lane: "live", Version: "test"}.Set(r.Header)
+		wire.Header{Boot: "boot-1", Running: "boot-1", Start: start, Seq: seqs, Version: "test"}.Set(r.Header)
 	}
 }
 

@@ -138,9 +138,12 @@ func (g *gap) facts() Facts {
 
 func (g *gap) evidence() []thongsuot.Evidence {
 	out := []thongsuot.Evidence{{Code: thongsuot.EvidenceBootSame, At: g.End}}
-	if g.NewBoot != g.Boot {
+	switch {
+	case g.Boot == "":
+		out = nil // which boot fell silent was never told
+	case g.NewBoot != g.Boot:
 		out[0].Code = thongsuot.EvidenceBootChanged
-	} else if g.NewStart != g.Start {
+	case g.NewStart != g.Start:
 		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceAgentStarted, At: g.End})
 	}
 	if n := g.Hosts.Fail + g.Names.Fail + g.Portal.Fail; g.watched() && n > 0 {

@@ -111,8 +111,9 @@ func (s *site) hear(o Observation, grace time.Time, cfg Config) {
 	}
 }
 
-// fold takes in one result that arrived at arrival. Results may come late and in any order: only a
-// newer one changes what is held now, an older one is evidence about its time.
+// fold takes in one result that arrived at arrival. Results may come late and
+// in any order: only a newer one changes what is held now, an older one is
+// evidence about its time.
 func (s *site) fold(r thongsuot.Result, arrival time.Time) {
 	if s.Gap != nil {
 		s.Gap.fold(r, arrival)

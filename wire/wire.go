@@ -27,7 +27,6 @@ const (
 	HeaderRunning  = "X-Thongsuot-Running"  // boot id of the machine now: another one when the body is older
 	HeaderStart    = "X-Thongsuot-Start"    // number of the agent's start, as in its beats
 	HeaderSeq      = "X-Thongsuot-Seq"      // ranges of spooled records in the body: "4-9,12"
-	HeaderLane     = "X-Thongsuot-Lane"     // live or backlog
 	HeaderVersion  = "X-Thongsuot-Version"  // of the agent
 	HeaderTime     = "X-Thongsuot-Time"     // reply: the centre's clock, unix milliseconds
 	HeaderEpoch    = "X-Thongsuot-Epoch"    // reply: changes when the centre restarts
@@ -56,7 +55,6 @@ type Header struct {
 	Running string // of the sender
 	Start   uint32
 	Seq     []SeqRange
-	Lane    string
 	Version string
 }
 
@@ -66,7 +64,6 @@ func (h Header) Set(out http.Header) {
 	out.Set(HeaderRunning, h.Running)
 	out.Set(HeaderStart, strconv.FormatUint(uint64(h.Start), 10))
 	out.Set(HeaderSeq, formatSeq(h.Seq))
-	out.Set(HeaderLane, h.Lane)
 	out.Set(HeaderVersion, h.Version)
 }
 
@@ -77,7 +74,7 @@ func ParseHeader(in http.Header) (h Header, ok bool, err error) {
 	if seq == "" {
 		return Header{}, false, nil
 	}
-	h = Header{Boot: in.Get(HeaderBoot), Running: in.Get(HeaderRunning), Lane: in.Get(HeaderLane), Version: in.Get(HeaderVersion)}
+	h = Header{Boot: in.Get(HeaderBoot), Running: in.Get(HeaderRunning), Version: in.Get(HeaderVersion)}
 	for name, id := range map[string]string{HeaderBoot: h.Boot, HeaderRunning: h.Running} {
 		if id == "" || len(id) > 64 || !printable(id) {
 			return Header{}, false, fmt.Errorf("header %s: want a boot id of 1 to 64 printable characters (got %q)", name, cut(id, 80))

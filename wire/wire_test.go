@@ -133,7 +133,7 @@ func TestForeignNamesBecomeMetricNames(t *testing.T) {
 }
 
 func TestHeaderRoundTrip(t *testing.T) {
-	want := wire.Header{Boot: "5a5b", Running: "6c6d", Start: 7, Seq: []wire.SeqRange{{4, 9}, {12, 12}}, Lane: "live", Version: "0.1.0"}
+	want := wire.Header{Boot: "5a5b", Running: "6c6d", Start: 7, Seq: []wire.SeqRange{{4, 9}, {12, 12}}, Version: "0.1.0"}
 	h := http.Header{}
 	want.Set(h)
 	got, ok, err := wire.ParseHeader(h)

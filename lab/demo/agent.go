@@ -207,9 +207,7 @@ func (a *agent) step(ctx context.Context) (sent bool, err error) {
 	if len(rs) == 0 || !st.On || !st.Line || ctx.Err() != nil {
 		return false, nil
 	}
-	lane := "live"
-	if len(rs) > fresh {
-		lane = "backlog"
+	if len(rs) > fresh { // a backlog waits its turn, fresh rounds do not
 		select {
 		case a.gate <- struct{}{}:
 			defer func() { <-a.gate }()
@@ -217,7 +215,7 @@ func (a *agent) step(ctx context.Context) (sent bool, err error) {
 			return false, nil
 		}
 	}
-	if err := a.post(ctx, st, lane, rs); err != nil {
+	if err := a.post(ctx, st, rs); err != nil {
 		return false, err
 	}
 	a.mu.Lock()
@@ -248,10 +246,10 @@ func (a *agent) newest() []record {
 // post writes records and returns once the centre has them. The spool is in
 // the order of its numbers without gaps between those of one post, as only
 // the newest leave it.
-func (a *agent) post(ctx context.Context, st sim.State, lane string, rs []record) error {
+func (a *agent) post(ctx context.Context, st sim.State, rs []record) error {
 	var body bytes.Buffer
 	z := gzip.NewWriter(&body)
-	h := wire.Header{Boot: rs[0].boot, Running: a.site.BootID(st.Boots), Start: uint32(st.Boots + 1), Lane: lane, Version: version}
+	h := wire.Header{Boot: rs[0].boot, Running: a.site.BootID(st.Boots), Start: uint32(st.Boots + 1), Version: version}
 	for _, r := range rs {
 		lines, err := wire.Encode(r.results)
 		if err != nil {
