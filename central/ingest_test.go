@@ -80,7 +80,7 @@ func TestWhatIsRefused(t *testing.T) {
 	f("bad header", good, func(r *http.Request) { ours(1)(r); r.Header.Set(wire.HeaderSeq, "9-1") }, 400, "invalid", wire.HeaderSeq)
 	f("oversize", bytes.Repeat([]byte("a"), wire.MaxBody+1), nil, 413, "request too large", "split it")
 	f("bomb", zip(t, make([]byte, 64<<20)), gzipped, 413, "request too large", "after decompression")
-	f("too many lines", zip(t, bytes.Repeat([]byte("a b=1\n"), wire.MaxLines+1)), gzipped, 413, "request too large", "too many lines")
+	f("too many lines", zip(t, bytes.Repeat([]byte("a b=1\n"), wire.MaxLines+1)), gzipped, 413, "request too large", "5001 lines, at most")
 
 	// After all that the centre still works.
 	if status, _, text := h.post("25051", good, nil); status != http.StatusNoContent {

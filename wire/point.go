@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -16,6 +14,7 @@ import (
 
 // Point is one line of line protocol.
 type Point struct {
+	Line        int // in its body, from 1
 	Measurement string
 	Tags        []thongsuot.Label // sorted by name
 	Numbers     []thongsuot.Field // numeric and true/false fields, in order
@@ -25,21 +24,6 @@ type Point struct {
 
 // Text is a field whose value is a string.
 type Text struct{ Name, Value string }
-
-// LineError is a line that was refused. The others of its body are not touched by it.
-type LineError struct {
-	Line int // from 1
-	Err  error
-}
-
-// Error tells the line and what is wrong with it.
-func (e LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
-
-// Unwrap gives what is wrong with the line.
-func (e LineError) Unwrap() error { return e.Err }
-
-// ErrTooManyLines refuses a body as a whole.
-var ErrTooManyLines = errors.New("too many lines")
 
 // ParsePrecision reads the precision parameter of a write: ns, us, ms or s;
 // nothing means ns, as InfluxDB has it.
@@ -56,35 +40,6 @@ func ParsePrecision(s string) (lineprotocol.Precision, error) {
 	default:
 		return 0, fmt.Errorf("precision: want ns, us, ms or s (got %q)", cut(s, 20))
 	}
-}
-
-// Decode reads a body of line protocol. A line without a time gets now. Bad
-// lines are returned beside the good points; err is for the whole body.
-func Decode(body []byte, precision lineprotocol.Precision, now time.Time) (points []Point, bad []LineError, err error) {
-	if n := bytes.Count(body, []byte{'\n'}); n > MaxLines {
-		return nil, nil, fmt.Errorf("%w: %d, at most %d in one write", ErrTooManyLines, n, MaxLines)
-	}
-	d := lineprotocol.NewDecoderWithBytes(body)
-	for d.Next() {
-		p, err := decodePoint(d, precision, now)
-		if err != nil {
-			bad = append(bad, lineError(err, len(points)+len(bad)+1))
-			continue
-		}
-		points = append(points, p)
-	}
-	if err := d.Err(); err != nil {
-		bad = append(bad, lineError(err, len(points)+len(bad)+1))
-	}
-	return points, bad, nil
-}
-
-func lineError(err error, guess int) LineError {
-	var de *lineprotocol.DecodeError
-	if errors.As(err, &de) {
-		return LineError{Line: int(de.Line), Err: de.Err}
-	}
-	return LineError{Line: guess, Err: err}
 }
 
 func decodePoint(d *lineprotocol.Decoder, precision lineprotocol.Precision, now time.Time) (Point, error) {

@@ -1,9 +1,11 @@
 package wire_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +91,9 @@ func TestLimitsOfABody(t *testing.T) {
 	if err != nil || len(bad) != 1 {
 		t.Errorf("long tag value: bad %v, err %v", bad, err)
 	}
+	if _, _, err := wire.Decode([]byte(strings.Repeat("a b=1,c=2,d=3,e=4,f=5,g=6,h=7,i=8,j=9,k=10,l=11\n", wire.MaxLines)), lineprotocol.Nanosecond, at); !errors.Is(err, wire.ErrTooMuch) {
+		t.Errorf("55000 fields: %v", err)
+	}
 	var fields []string
 	for i := range wire.MaxFields + 1 {
 		fields = append(fields, fmt.Sprintf("f%d=1", i))
@@ -96,6 +101,73 @@ func TestLimitsOfABody(t *testing.T) {
 	_, bad, err = wire.Decode([]byte("a "+strings.Join(fields, ",")), lineprotocol.Nanosecond, at)
 	if err != nil || len(bad) != 1 {
 		t.Errorf("many fields: bad %v, err %v", bad, err)
+	}
+}
+
+// Every fault is known by its line, and ends with it.
+func TestLinesAreNamed(t *testing.T) {
+	f := func(name, body string, wantGood, wantBad []int) {
+		t.Helper()
+		points, bad, err := wire.Decode([]byte(body), lineprotocol.Nanosecond, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var gotGood, gotBad []int
+		for _, p := range points {
+			gotGood = append(gotGood, p.Line)
+		}
+		for _, b := range bad {
+			gotBad = append(gotBad, b.Line)
+		}
+		if !reflect.DeepEqual(gotGood, wantGood) || !reflect.DeepEqual(gotBad, wantBad) {
+			t.Errorf("%s: good %v bad %v, want %v and %v", name, gotGood, gotBad, wantGood, wantBad)
+		}
+	}
+	f("plain", "a b=1\na b=2\na b=3", []int{1, 2, 3}, nil)
+	f("plain, ended", "a b=1\na b=2\n", []int{1, 2}, nil)
+	f("remarks and empty lines", "# x\n\na b=1\n  \na b=x\na b=3\n", []int{3, 6}, []int{5})
+	f("carriage returns", "a b=1\r\na b=2\r\n", []int{1, 2}, nil)
+	f("a text over lines", "a b=\"x\ny\"\na b=1\na b=?\n", []int{1, 3}, []int{4})
+	f("a text that does not end", "a b=1\na b=\"x\na b=2\na b=\"y\",c=3\n", []int{1, 3, 4}, []int{2})
+	f("a long line", "a b=1\na b=\""+strings.Repeat("x", wire.MaxLine)+"\"\na b=2\n", []int{1, 3}, []int{2})
+	f("a long last line", "a b=1\n"+strings.Repeat("x", wire.MaxLine+1), []int{1}, []int{2})
+	f("a long text over lines", "a b=\""+strings.Repeat(strings.Repeat("x", 31)+"\n", wire.MaxLine/32+1)+"\"\n", nil, upTo(wire.MaxLine/32+2))
+	f("nothing", "\n\n", nil, nil)
+	f("too many tags is one line's fault", "a"+strings.Repeat(",t=1", wire.MaxTags+1)+" b=1\na b=1", []int{2}, []int{1})
+}
+
+func upTo(n int) (out []int) {
+	for i := range n {
+		out = append(out, i+1)
+	}
+	return out
+}
+
+func TestRefusedLinesCrossTheWire(t *testing.T) {
+	f := func(in []int, text string) {
+		t.Helper()
+		if got := wire.FormatLines(in); got != text {
+			t.Errorf("%v: %q, want %q", in, got, text)
+		}
+		runs, ok := wire.ParseLines(http.Header{wire.HeaderLines: {text}})
+		if ok != (len(in) > 0) {
+			t.Fatalf("%q: ok is %v", text, ok)
+		}
+		for _, l := range in {
+			if !slices.ContainsFunc(runs, func(r wire.SeqRange) bool { return r.From <= uint64(l) && uint64(l) <= r.To }) {
+				t.Errorf("line %d is not in %v", l, runs)
+			}
+		}
+	}
+	f(nil, "")
+	f([]int{3}, "3")
+	f([]int{1, 2, 3, 7, 9, 10}, "1-3,7,9-10")
+	var odd []int
+	for i := range wire.MaxLines / 2 {
+		odd = append(odd, 2*i+1)
+	}
+	if got := wire.FormatLines(odd); !strings.HasSuffix(got, fmt.Sprintf(",127-%d", wire.MaxLines-1)) {
+		t.Errorf("many runs: %q", got)
 	}
 }
 
@@ -133,12 +205,17 @@ func TestForeignNamesBecomeMetricNames(t *testing.T) {
 }
 
 func TestHeaderRoundTrip(t *testing.T) {
-	want := wire.Header{Boot: "5a5b", Running: "6c6d", Start: 7, Seq: []wire.SeqRange{{4, 9}, {12, 12}}, Version: "0.1.0"}
+	want := wire.Header{Boot: "5a5b", Running: "6c6d", Start: 7, Seq: []wire.SeqRange{{4, 9}, {12, 12}}, Version: "0.1.0", Lane: wire.LaneBacklog, Again: true}
 	h := http.Header{}
 	want.Set(h)
 	got, ok, err := wire.ParseHeader(h)
 	if err != nil || !ok || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v %v %v", got, ok, err)
+	}
+	h.Del(wire.HeaderLane)
+	h.Del(wire.HeaderAgain)
+	if got, _, err := wire.ParseHeader(h); err != nil || got.Lane != wire.LaneLive || got.Again {
+		t.Errorf("nothing said of the lane: %+v %v", got, err)
 	}
 	if _, ok, err := wire.ParseHeader(http.Header{}); ok || err != nil {
 		t.Errorf("a foreign client: %v %v", ok, err)
@@ -165,15 +242,26 @@ func TestBadHeadersAreNamed(t *testing.T) {
 	f(wire.HeaderBoot, "")
 	f(wire.HeaderStart, "4294967296")
 	f(wire.HeaderVersion, "0.1\x00")
+	f(wire.HeaderLane, "fast")
 }
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("icmp,probe=a ok=1 1700000000000\nx y=\"z\" 5"), "s")
 	f.Add([]byte("a,b=c d=1i,e=2u,f=t,g=\"h\\\"\" -1\n\\"), "25051")
 	f.Fuzz(func(t *testing.T, body []byte, site string) {
-		points, _, err := wire.Decode(body, lineprotocol.Nanosecond, at)
+		points, bad, err := wire.Decode(body, lineprotocol.Nanosecond, at)
 		if err != nil {
 			return
+		}
+		lines := map[int]bool{}
+		for _, p := range points {
+			lines[p.Line] = true
+		}
+		for _, b := range bad {
+			lines[b.Line] = true
+		}
+		if last := strings.Count(string(body), "\n") + 1; len(lines) != len(points)+len(bad) || len(lines) > last || lines[0] || lines[last+1] {
+			t.Fatalf("lines %v of %d", lines, last)
 		}
 		for _, p := range points {
 			for _, s := range p.Samples(site) {
