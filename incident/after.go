@@ -97,10 +97,15 @@ func (g *gap) watched() bool {
 	return !g.First.IsZero() && g.Last.Sub(g.First)+gapEdge >= inner/2
 }
 
+// waits reports whether evidence has come that is not judged yet.
+func (g *gap) waits() bool {
+	return g != nil && g.Incident != nil && g.NewBoot != "" && !g.Touched.IsZero()
+}
+
 // review judges a closed incident again when the evidence of its silence is in.
 func (e *Engine) review(s *site, now time.Time) []thongsuot.Change {
 	g := s.Gap
-	if g == nil || g.Incident == nil || g.NewBoot == "" || g.Touched.IsZero() || now.Sub(g.Touched) < e.cfg.Settle {
+	if !g.waits() || now.Sub(g.Touched) < e.cfg.Settle {
 		return nil
 	}
 	g.Touched = time.Time{}

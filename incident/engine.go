@@ -75,6 +75,13 @@ type Observation struct {
 	Boot    string    // boot id of the machine now, "" when not told
 	Beat    *Beat     // nil when it is not a beat
 	Results []thongsuot.Result
+
+	// Every and Until let one observation stand for many: the same again each
+	// Every after At, until Until at the latest or until another one follows on
+	// it. So a healthy month of a replay or a simulation is a handful of
+	// observations. Only a beat and good answers may be repeated. Zero is once.
+	Every time.Duration `json:",omitzero"`
+	Until time.Time     `json:",omitzero"`
 }
 
 // Beat is what an agent says with a sign of life.
@@ -124,7 +131,7 @@ func (e *Engine) SetSites(list []thongsuot.Site, inOffice func(site string, t ti
 		if e.sites[s.Code] == nil {
 			e.sites[s.Code] = newSite(s.Code)
 		}
-		e.sites[s.Code].place = placeOf(s)
+		e.sites[s.Code].place, e.sites[s.Code].rest = placeOf(s), time.Time{}
 		if up := s.Upstream(); up != "" {
 			e.byUpstream[up] = append(e.byUpstream[up], s.Code)
 		}
@@ -154,8 +161,12 @@ func (e *Engine) Observe(o Observation) []thongsuot.Change {
 	if s == nil {
 		return nil
 	}
+	s.advance(o.At, e.cfg)
 	wasSilent := s.Silent != nil
 	s.observe(o, e.grace, e.cfg)
+	s.stand(o)
+	e.show(s, o.At)
+	s.rest = time.Time{}
 	end := o.At
 	if n := newest(o.Results); !wasSilent && !n.IsZero() && n.Before(end) {
 		end = n // what the results show happened when they were measured
@@ -171,11 +182,20 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 		e.grace = now
 	}
 	e.lastTick = now
+	for _, code := range e.order {
+		if s := e.sites[code]; !now.Before(s.rest) {
+			e.show(s, now)
+		}
+	}
 	var changes []thongsuot.Change
 	for _, code := range e.order {
 		s := e.sites[code]
+		if now.Before(s.rest) {
+			continue
+		}
 		changes = append(changes, s.settle(e.judge(s, now), now)...)
 		changes = append(changes, e.review(s, now)...)
+		s.rest = s.restUntil(now)
 	}
 	return changes
 }

@@ -29,6 +29,7 @@ func up() judged {
 
 // judge says what is wrong at the site now.
 func (e *Engine) judge(s *site, now time.Time) judged {
+	s.advance(now, e.cfg)
 	if s.Heard.IsZero() {
 		return up() // never heard: nothing began, so nothing can have ended
 	}

@@ -13,7 +13,7 @@ const heardWithin = 24 * time.Hour
 // neighbours counts who shares the fate of a site whose trouble began at onset.
 func (e *Engine) neighbours(s *site, onset, now time.Time, f *Facts) {
 	for _, code := range e.byUpstream[s.Upstream] {
-		if o := e.sites[code]; o != s && o.takesPart(now) {
+		if o := e.sites[code]; o != s && e.takesPart(o, now) {
 			f.UpstreamPeers++
 			if began, gone := o.gone(now, e); gone && began.Sub(onset).Abs() <= onsetsWithin {
 				f.UpstreamDown++
@@ -21,13 +21,19 @@ func (e *Engine) neighbours(s *site, onset, now time.Time, f *Facts) {
 		}
 	}
 	for _, code := range e.byFeeder[s.Feeder] {
-		if o := e.sites[code]; o != s && o.takesPart(now) {
+		if o := e.sites[code]; o != s && e.takesPart(o, now) {
 			f.FeederPeers++
 			if began, on := o.onBatteryAt(); on && began.Sub(onset).Abs() <= batteryWithin {
 				f.FeederOnBattery++
 			}
 		}
 	}
+}
+
+// takesPart brings a neighbour up to now and reports whether it counts.
+func (e *Engine) takesPart(s *site, now time.Time) bool {
+	s.advance(now, e.cfg)
+	return s.takesPart(now)
 }
 
 func (s *site) takesPart(now time.Time) bool {
@@ -70,7 +76,7 @@ func (e *Engine) vote(now time.Time, f *Facts) {
 	routes := map[string]bool{}
 	for _, code := range e.order {
 		o := e.sites[code]
-		if !o.takesPart(now) || o.Silent != nil {
+		if !e.takesPart(o, now) || o.Silent != nil {
 			continue
 		}
 		seen := o.look(now, e.cfg)

@@ -37,6 +37,11 @@ type site struct {
 	Verdict thongsuot.Verdict   `json:"verdict"` // held now
 	Since   time.Time           `json:"since,omitzero"`
 
+	Standing []Observation `json:"standing,omitempty"` // observations that go on
+
+	rest  time.Time // not judged before
+	shown shown     // to its neighbours
+
 	LastStart time.Time `json:"last_start,omitzero"` // of the newest incident
 	Again     int       `json:"again,omitempty"`     // how many began in that second
 }
@@ -73,6 +78,11 @@ func (s *site) observe(o Observation, grace time.Time, cfg Config) {
 	if o.Start != 0 {
 		s.hear(o, grace, cfg)
 	}
+	s.take(o)
+}
+
+// take folds in what an observation says.
+func (s *site) take(o Observation) {
 	if o.Beat != nil {
 		s.Said = *o.Beat
 		b := o.Beat
@@ -95,9 +105,7 @@ func (s *site) hear(o Observation, grace time.Time, cfg Config) {
 			s.Healed = append(s.Healed, healed{o.At, n})
 		}
 	}
-	for len(s.Healed) > 0 && o.At.Sub(s.Healed[0].At) > cfg.HealMemory {
-		s.Healed = s.Healed[1:]
-	}
+	s.forget(o.At, cfg)
 	if s.Silent != nil {
 		s.Gap = s.Silent.ended(o, s.Open)
 		s.Silent = nil
@@ -108,6 +116,13 @@ func (s *site) hear(o Observation, grace time.Time, cfg Config) {
 	s.Heard, s.Start = o.At, o.Start
 	if o.Boot != "" {
 		s.Boot = o.Boot
+	}
+}
+
+// forget drops runs that healed too long ago.
+func (s *site) forget(now time.Time, cfg Config) {
+	for len(s.Healed) > 0 && now.Sub(s.Healed[0].At) > cfg.HealMemory {
+		s.Healed = s.Healed[1:]
 	}
 }
 

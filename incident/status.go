@@ -38,6 +38,7 @@ func (e *Engine) Status(code string, now time.Time) (st Status, ok bool) {
 	if s == nil {
 		return Status{}, false
 	}
+	s.advance(now, e.cfg)
 	st = Status{
 		Site: code, Verdict: s.Verdict, Since: s.Since, Heard: s.Heard, Boot: s.Boot,
 		Power: Power{s.Power.Known, s.Power.OnBattery, s.Power.Low, s.Power.Since, s.Power.Runtime},
