@@ -110,7 +110,7 @@ func (e *Engine) review(s *site, now time.Time) []thongsuot.Change {
 	}
 	g.Touched = time.Time{}
 	f := g.facts()
-	e.neighbours(s, g.Since, now, &f)
+	e.neighbours(s, g.Since, now, &f, &g.With)
 	v := Attribute(f)
 	if v.Same(g.Incident.Verdict) {
 		return nil

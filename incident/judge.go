@@ -56,7 +56,7 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		f.BatteryToLoss = Interval{true, earliestSince(failing).Sub(s.Power.Since)}
 	}
 	if f.beyondGone() {
-		e.neighbours(s, earliestSince(failing), now, &f)
+		e.neighbours(s, earliestSince(failing), now, &f, &company{})
 	}
 	if f.Portal.gone() {
 		e.vote(now, &f)

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"slices"
 	"time"
 
 	"thongsuot"
@@ -10,24 +11,52 @@ import (
 // gone for longer says nothing about today.
 const heardWithin = 24 * time.Hour
 
-// neighbours counts who shares the fate of a site whose trouble began at onset.
-func (e *Engine) neighbours(s *site, onset, now time.Time, f *Facts) {
+// company is who shared the fate of a site, by code. It only grows: that a
+// neighbour is back, or gone for so long that it counts no longer, does not
+// unsay what it showed.
+type company struct {
+	Gone    []string `json:"gone,omitempty"`
+	Battery []string `json:"battery,omitempty"`
+}
+
+// neighbours counts who shares the fate of a site whose trouble began at
+// onset, and keeps the names of those in known.
+func (e *Engine) neighbours(s *site, onset, now time.Time, f *Facts, known *company) {
 	for _, code := range e.byUpstream[s.Upstream] {
-		if o := e.sites[code]; o != s && e.takesPart(o, now) {
-			f.UpstreamPeers++
-			if began, gone := o.gone(now, e); gone && began.Sub(onset).Abs() <= onsetsWithin {
-				f.UpstreamDown++
+		if code == s.Code {
+			continue
+		}
+		o := e.sites[code]
+		takesPart, with := e.takesPart(o, now), slices.Contains(known.Gone, code)
+		if began, gone := o.gone(now, e); !with && takesPart && gone && began.Sub(onset).Abs() <= onsetsWithin {
+			with = true
+			if o.Silent != nil || !began.Equal(o.Heard) { // not only a beat that is late
+				known.Gone = append(known.Gone, code)
 			}
 		}
+		f.UpstreamPeers += one(takesPart || with)
+		f.UpstreamDown += one(with)
 	}
 	for _, code := range e.byFeeder[s.Feeder] {
-		if o := e.sites[code]; o != s && e.takesPart(o, now) {
-			f.FeederPeers++
-			if began, on := o.onBatteryAt(); on && began.Sub(onset).Abs() <= batteryWithin {
-				f.FeederOnBattery++
-			}
+		if code == s.Code {
+			continue
 		}
+		o := e.sites[code]
+		takesPart, with := e.takesPart(o, now), slices.Contains(known.Battery, code)
+		if began, on := o.onBatteryAt(); !with && takesPart && on && began.Sub(onset).Abs() <= batteryWithin {
+			with = true
+			known.Battery = append(known.Battery, code)
+		}
+		f.FeederPeers += one(takesPart || with)
+		f.FeederOnBattery += one(with)
 	}
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // takesPart brings a neighbour up to now and reports whether it counts.

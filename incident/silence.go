@@ -17,6 +17,7 @@ type silence struct {
 	Boot  string    `json:"boot,omitempty"`
 	Said  Beat      `json:"said"`
 	Power power     `json:"power"`
+	With  company   `json:"with"`
 }
 
 // unheard is how many beats in a row have not come, given the tries within
@@ -46,7 +47,7 @@ func (e *Engine) judgeSilent(s *site, unheard int, now time.Time) judged {
 	q := s.Silent
 	f := q.facts()
 	f.Office = e.inOffice(s.Code, q.Since)
-	e.neighbours(s, q.Since, now, &f)
+	e.neighbours(s, q.Since, now, &f, &q.With)
 	v := Attribute(f)
 	v.Evidence = append(q.evidence(unheard), e.others(s, f)...)
 	return judged{Verdict: v, since: q.Since}
