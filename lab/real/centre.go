@@ -123,9 +123,13 @@ alerting:
 
 func (p *province) registry() string {
 	var b strings.Builder
-	b.WriteString("code,kind,unit,name,status,carrier,upstream\n")
-	for n := range p.script.Sites {
-		fmt.Fprintf(&b, "%d,commune,commune,Điểm thử %d,active,isp-%[3]d,isp-%[3]d\n", 90001+n, n+1, n%p.script.ISPs+1)
+	b.WriteString("code,kind,unit,name,status,feeder,carrier,upstream\n")
+	for i := range p.script.Sites {
+		isp, feeder := p.script.ispOf(i), ""
+		if p.script.Feeders > 0 {
+			feeder = p.script.feederOf(i)
+		}
+		fmt.Fprintf(&b, "%d,commune,commune,Điểm thử %d,active,%s,%s,%s\n", 90001+i, i+1, feeder, isp, isp)
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package real
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -13,7 +14,7 @@ import (
 // done and undone.
 type kind struct {
 	words string
-	on    string         // "site", "isp", "portal" or "central"
+	on    string         // "site", "isp", "feeder", "portal" or "central"
 	arg   *regexp.Regexp // nil takes nothing
 	takes string         // what arg is, for people
 	parts []string       // of the target; no two faults may hold one at a time
@@ -37,6 +38,7 @@ func kinds() []kind {
 		{"line loss", "site", percent, "a share of packets, as 20%", line, filterLine, unfilter},
 		{"line bursts", "site", percent, "a share of packets, as 20%: that many in a row of each hundred", line, filterLine, unfilter},
 		{"line rate", "site", rate, "a rate, as 64kbit", line, rateLimit, rateFree},
+		{"line delay", "site", lagForm, "a delay each way, as 150ms jitter 50ms reorder 5%; the last two may be left out", []string{"lag"}, lineLag, lineSwift},
 		{"captive", "site", nil, "", line, captiveOn, captiveOff},
 		{"gateway dead", "site", nil, "", []string{"gateway", "line"}, gatewayOff, gatewayOn},
 
@@ -54,6 +56,7 @@ func kinds() []kind {
 		{"ups test", "site", nil, "", []string{"ups"}, ups("OB CAL DISCHRG", 95, 1200), ups("OL", 100, 1200)},
 		{"ups stale", "site", nil, "", []string{"ups"}, driverHangs, driverGoesOn},
 
+		{"cut", "feeder", optional, "how long the batteries of those with a UPS last, as 30s; nothing: longer than the cut", power, feederCut, feederBack},
 		{"power cut", "site", optional, "how long the battery lasts, as 30s; nothing: not at all", power, powerCut, powerBack},
 		{"shutdown", "site", nil, "", machine, shutDown, bootUp},
 		{"suspend", "site", nil, "", machine, suspend, resume},
@@ -67,7 +70,7 @@ func kinds() []kind {
 
 // parseKind finds the kind that words name on the target, and its argument.
 func parseKind(target string, words []string) (name, arg string, err error) {
-	on := strings.TrimRight(target, "-0123456789")
+	on := Fault{Target: target}.on()
 	text := strings.Join(words, " ")
 	var known []string
 	for _, k := range kinds() {
@@ -88,21 +91,15 @@ func parseKind(target string, words []string) (name, arg string, err error) {
 		return k.words, arg, nil
 	}
 	if known == nil {
-		return "", "", fmt.Errorf("nothing of that name can break; want site-N, isp-N, portal or central (got %q)", target)
+		return "", "", fmt.Errorf("nothing of that name can break; want site-N, isp-N, feeder-N, portal or central (got %q)", target)
 	}
 	return "", "", fmt.Errorf("no fault of that name is played on %s; there are: %s (got %q)", on, strings.Join(known, ", "), text)
 }
 
 // kindOf is the kind of a fault that was parsed.
 func kindOf(f Fault) kind {
-	on := strings.TrimRight(f.Target, "-0123456789")
 	all := kinds()
-	return all[slices.IndexFunc(all, func(k kind) bool { return k.on == on && k.words == f.Kind })]
-}
-
-// meet reports whether two faults hold the same part of the same thing.
-func meet(a, b Fault) bool {
-	return a.Target == b.Target && slices.ContainsFunc(kindOf(a).parts, func(p string) bool { return slices.Contains(kindOf(b).parts, p) })
+	return all[slices.IndexFunc(all, func(k kind) bool { return k.on == f.on() && k.words == f.Kind })]
 }
 
 func lineDown(ctx context.Context, p *province, f Fault) error {
@@ -214,18 +211,49 @@ func powerCut(ctx context.Context, p *province, f Fault) error {
 	return p.site(f).powerOff(ctx)
 }
 
+// feederCut takes the mains of all sites of a feeder away: those with a UPS go
+// on battery, the others go dark.
+func feederCut(ctx context.Context, p *province, f Fault) error {
+	lasts := cmp.Or(f.battery(), 20*time.Minute)
+	return together(p.behind(f), func(s *site) error {
+		if s.ups == nil {
+			return s.powerOff(ctx)
+		}
+		return s.ups.set(ctx, "OB DISCHRG", 60, int(lasts/time.Second))
+	})
+}
+
+func feederBack(ctx context.Context, p *province, f Fault) error {
+	return together(p.behind(f), func(s *site) error {
+		if s.ups.running() {
+			return s.ups.set(ctx, "OL CHRG", 30, 400)
+		}
+		return s.powerOn(ctx, p)
+	})
+}
+
 // powerFades is what follows of a power cut while the battery lasts.
 func powerFades(f Fault) []step {
 	lasts := f.battery()
-	if f.Kind != "power cut" || lasts == 0 {
+	if lasts == 0 || f.Kind != "power cut" && f.on() != "feeder" {
 		return nil
 	}
 	low := lasts * 2 / 3
+	withUPS := func(p *province, f Fault, do func(*site) error) error {
+		return together(p.behind(f), func(s *site) error {
+			if s.ups == nil {
+				return nil // dark since the beginning
+			}
+			return do(s)
+		})
+	}
 	return []step{
 		{f.At + low, f, "battery low", func(ctx context.Context, p *province, f Fault) error {
-			return p.site(f).ups.set(ctx, "OB DISCHRG LB", 8, int((lasts-low)/time.Second))
+			return withUPS(p, f, func(s *site) error { return s.ups.set(ctx, "OB DISCHRG LB", 8, int((lasts-low)/time.Second)) })
 		}},
-		{f.At + lasts, f, "battery empty", func(ctx context.Context, p *province, f Fault) error { return p.site(f).powerOff(ctx) }},
+		{f.At + lasts, f, "battery empty", func(ctx context.Context, p *province, f Fault) error {
+			return withUPS(p, f, func(s *site) error { return s.powerOff(ctx) })
+		}},
 	}
 }
 

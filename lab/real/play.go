@@ -170,11 +170,6 @@ func (p *province) tend(ctx context.Context) {
 // end stops the programs as an operator would: agents first, which send what
 // they have, then the centre.
 func (p *province) end(ctx context.Context) error {
-	errs := make([]error, len(p.sites))
-	var ending sync.WaitGroup
-	for i, s := range p.sites {
-		ending.Go(func() { errs[i] = s.agent.end(ctx) })
-	}
-	ending.Wait()
-	return errors.Join(errors.Join(errs...), p.centre.program.end(ctx))
+	err := together(p.sites, func(s *site) error { return s.agent.end(ctx) })
+	return errors.Join(err, p.centre.program.end(ctx))
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"thongsuot/alerting/slack/slacktest"
@@ -92,17 +93,16 @@ func (p *province) build(ctx context.Context) (err error) {
 	if err := p.centre.start(ctx, p); err != nil {
 		return err
 	}
-	for _, s := range p.sites {
-		if err := s.boot(ctx, p); err != nil {
-			return err
-		}
+	if err := together(p.sites, func(s *site) error { return s.boot(ctx, p) }); err != nil {
+		return err
 	}
-	for _, s := range p.sites {
-		if err := until(ctx, warmUp, s.name+" in working order", func() error { return s.ready(ctx) }); err != nil {
+	return together(p.sites, func(s *site) error {
+		err := until(ctx, warmUp, s.name+" in working order", func() error { return s.ready(ctx) })
+		if err != nil {
 			return fmt.Errorf("%w: its log ends:\n%s", err, s.agent.log)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // dismantle removes everything, however far the run came.
@@ -119,6 +119,9 @@ func (p *province) dismantle() error {
 		}
 	}
 	for _, s := range p.sites {
+		if s.relay != nil {
+			s.relay.close()
+		}
 		s.captive.close()
 		s.local.CloseIdleConnections()
 		if s.agent != nil {
@@ -152,6 +155,28 @@ func (p *province) hasUPS(site string) bool { return !slices.Contains(p.script.W
 
 func (p *province) site(f Fault) *site {
 	return p.sites[slices.IndexFunc(p.sites, func(s *site) bool { return s.name == f.Target })]
+}
+
+// behind are the sites that a fault touches.
+func (p *province) behind(f Fault) (sites []*site) {
+	names := p.script.behind(f)
+	for _, s := range p.sites {
+		if slices.Contains(names, s.name) {
+			sites = append(sites, s)
+		}
+	}
+	return sites
+}
+
+// together does something at several sites at once.
+func together(sites []*site, do func(*site) error) error {
+	errs := make([]error, len(sites))
+	var work sync.WaitGroup
+	for i, s := range sites {
+		work.Go(func() { errs[i] = do(s) })
+	}
+	work.Wait()
+	return errors.Join(errs...)
 }
 
 func (p *province) isp(f Fault) *isp {

@@ -27,6 +27,7 @@ const (
 //
 //	sites 3                 communes, called site-1 to site-3. Default 3
 //	isps 1                  carriers' hops that they share in turn. Default 1
+//	feeders 2               power feeders, each of neighbours in a row. Default none
 //	portal-every 10s        pace of the portal probe. Default 10s
 //	without-ups site-3      a commune that cannot see its mains
 //	end 120s                when the script is over. Default: with the last fault
@@ -37,6 +38,7 @@ const (
 type Script struct {
 	Name        string
 	Sites, ISPs int
+	Feeders     int // 0 where nobody knows them
 	PortalEvery time.Duration
 	WithoutUPS  []string // sites
 	End         time.Duration
@@ -47,7 +49,7 @@ type Script struct {
 type Fault struct {
 	Line   int // in the script
 	At     time.Duration
-	Target string // "site-1", "isp-1", "portal", "central"
+	Target string // "site-1", "isp-1", "feeder-1", "portal", "central"
 	Kind   string // words of the fault, as "line loss"
 	Arg    string // what the kind takes, "" for nothing
 	For    time.Duration
@@ -59,8 +61,11 @@ func (f Fault) String() string {
 }
 
 func (f Fault) needsUPS() bool {
-	return strings.HasPrefix(f.Kind, "ups ") || f.Kind == "power cut" && f.Arg != ""
+	return strings.HasPrefix(f.Kind, "ups ") || f.Kind == "power cut" && f.Arg != "" && f.on() == "site"
 }
+
+// on is what sort of thing breaks.
+func (f Fault) on() string { return strings.TrimRight(f.Target, "-0123456789") }
 
 // battery is how long a UPS carries the site through a power cut.
 func (f Fault) battery() time.Duration {
@@ -141,6 +146,8 @@ func (s *Script) statement(line int, words []string) (err error) {
 		s.Sites, err = number(words[0], value, maxSites)
 	case "isps":
 		s.ISPs, err = number(words[0], value, maxSites)
+	case "feeders":
+		s.Feeders, err = number(words[0], value, maxSites)
 	case "portal-every":
 		s.PortalEvery, err = duration(words[0], value)
 	case "without-ups":
@@ -148,7 +155,7 @@ func (s *Script) statement(line int, words []string) (err error) {
 	case "end":
 		s.End, err = duration(words[0], value)
 	default:
-		err = fmt.Errorf("unknown statement %q; want at, sites, isps, portal-every, without-ups or end", words[0])
+		err = fmt.Errorf("unknown statement %q; want at, sites, isps, feeders, portal-every, without-ups or end", words[0])
 	}
 	return err
 }
@@ -213,16 +220,16 @@ func (s *Script) check() error {
 	last := time.Duration(0)
 	for i, f := range s.Faults {
 		if !s.has(f.Target) {
-			add(f.Line, "%s: there is no such place in a province of %d sites and %d isps", f.Target, s.Sites, s.ISPs)
+			add(f.Line, "%s: there is no such place in a province of %d sites, %d isps and %d feeders", f.Target, s.Sites, s.ISPs, s.Feeders)
 		}
 		if f.needsUPS() && slices.Contains(s.WithoutUPS, f.Target) {
 			add(f.Line, "%s: the site has no UPS", f)
 		}
-		if f.Kind == "power cut" && f.battery() >= f.For {
+		if f.battery() >= f.For && strings.HasSuffix(f.Kind, "cut") {
 			add(f.Line, "%s: the battery outlasts the cut of %s", f, f.For)
 		}
 		for _, before := range s.Faults[:i] {
-			if f.At < before.At+before.For && meet(f, before) {
+			if f.At < before.At+before.For && s.meet(f, before) {
 				add(f.Line, "%s: overlaps with %s of line %d, on the same part", f, before, before.Line)
 			}
 		}
@@ -241,7 +248,8 @@ func (s *Script) check() error {
 }
 
 func (s *Script) has(target string) bool {
-	return target == "portal" || target == "central" || slices.Contains(s.siteNames(), target) || slices.Contains(numbered("isp", s.ISPs), target)
+	places := slices.Concat(s.siteNames(), numbered("isp", s.ISPs), numbered("feeder", s.Feeders), []string{"portal", "central"})
+	return slices.Contains(places, target)
 }
 
 func (s *Script) siteNames() []string { return numbered("site", s.Sites) }
@@ -253,12 +261,33 @@ func numbered(name string, n int) (names []string) {
 	return names
 }
 
+// ispOf and feederOf are the carrier's hop and the feeder of the site that
+// siteNames has at i. Carriers take turns, feeders serve neighbours, so that
+// the two cross.
+func (s *Script) ispOf(i int) string    { return fmt.Sprintf("isp-%d", i%s.ISPs+1) }
+func (s *Script) feederOf(i int) string { return fmt.Sprintf("feeder-%d", i*s.Feeders/s.Sites+1) }
+
 // behind are the sites that a fault touches.
 func (s *Script) behind(f Fault) (sites []string) {
 	for i, name := range s.siteNames() {
-		if f.Target == name || f.Target == "portal" || f.Target == "central" || f.Target == fmt.Sprintf("isp-%d", i%s.ISPs+1) {
+		if slices.Contains([]string{name, s.ispOf(i), s.feederOf(i), "portal", "central"}, f.Target) {
 			sites = append(sites, name)
 		}
 	}
 	return sites
+}
+
+// meet reports whether two faults hold the same part of the same thing. A
+// feeder's fault holds parts of its sites.
+func (s *Script) meet(a, b Fault) bool {
+	places := func(f Fault) []string {
+		if f.on() == "feeder" {
+			return s.behind(f)
+		}
+		return []string{f.Target}
+	}
+	share := func(x, y []string) bool {
+		return slices.ContainsFunc(x, func(e string) bool { return slices.Contains(y, e) })
+	}
+	return share(places(a), places(b)) && share(kindOf(a).parts, kindOf(b).parts)
 }

@@ -68,7 +68,14 @@ func TestBadScripts(t *testing.T) {
 	f("at 5s site-9 line down"+tail, "bad:1:", "site-9", "3 sites")
 	f("at 5s isp-2 dead"+tail, "isp-2")
 	f("at 5s moon dead"+tail, `"moon"`)
-	f("at 5s site-1 line delay 300ms"+tail, "bad:1:", `"line delay 300ms"`, "line silent") // not played: an error, never nothing
+	f("at 5s site-1 line noise 5dB"+tail, "bad:1:", `"line noise 5dB"`, "line silent") // not played: an error, never nothing
+	f("at 5s site-1 line delay"+tail, "as 150ms", `""`)
+	f("at 5s site-1 line delay 0ms"+tail, `"0ms"`)
+	f("at 5s site-1 line delay 5ms reorder 200%"+tail, `"5ms reorder 200%"`)
+	f("at 5s feeder-1 cut"+tail, "bad:1:", "feeder-1", "0 feeders")
+	f("feeders 1\nat 5s feeder-2 cut"+tail, "bad:2:", "feeder-2", "1 feeders")
+	f("feeders 1\nat 5s feeder-1 cut 60s"+tail, "outlasts")
+	f("feeders 1\nat 5s feeder-1 cut"+tail+"\nat 6s site-2 ups low"+tail, "bad:3:", "line 2")
 	f("at 5s site-1 line down now"+tail, `"now"`)
 	f("at 5s site-1 line loss"+tail, "as 20%", `""`)
 	f("at 5s site-1 line loss 0%"+tail, `"0%"`)
@@ -97,7 +104,7 @@ func TestSamples(t *testing.T) {
 			played[on+" "+f.Kind] = true
 		}
 	}
-	for _, target := range []string{"site-1", "isp-1", "portal", "central"} {
+	for _, target := range []string{"site-1", "isp-1", "feeder-1", "portal", "central"} {
 		_, err := real.Parse("x", strings.NewReader("at 1s "+target+" nonsense for 1s label none"))
 		_, rest, _ := strings.Cut(err.Error(), "there are: ")
 		known, _, _ := strings.Cut(rest, " (got")

@@ -28,6 +28,7 @@ type site struct {
 	hop        *isp
 	ups        *upsUnit // nil for none
 	captive    *page
+	relay      *relay // while the line is long
 	agent      *program
 	runs       []*agentRun // of the agent, in order
 	journal    func() *journal
@@ -38,6 +39,8 @@ type site struct {
 }
 
 func (s *site) gatewayAddr() string { return fmt.Sprintf("10.77.%d.1", s.n) }
+func (s *site) machineAddr() string { return fmt.Sprintf("10.77.%d.2", s.n) }
+func (s *site) homeNet() string     { return fmt.Sprintf("10.77.%d.0/24", s.n) }
 func (s *site) hopAddr() string     { return fmt.Sprintf("10.78.%d.1", s.n) }
 
 // lineEnd is one end of the line between gateway and carrier.
@@ -85,12 +88,12 @@ func (s *site) connect(ctx context.Context) (err error) {
 	}
 	line := s.lineEnds()
 	return errors.Join(
-		wire(ctx, s.machine, "eth0", fmt.Sprintf("10.77.%d.2/24", s.n), s.gateway, "lan", s.gatewayAddr()+"/24"),
+		wire(ctx, s.machine, "eth0", s.machineAddr()+"/24", s.gateway, "lan", s.gatewayAddr()+"/24"),
 		wire(ctx, line[0].space, line[0].device, fmt.Sprintf("10.78.%d.2/30", s.n), line[1].space, line[1].device, s.hopAddr()+"/30"),
 		s.machine.ip(ctx, "route add default via "+s.gatewayAddr()),
 		s.gateway.ip(ctx, "route add default via "+s.hopAddr()),
-		s.hop.space.ip(ctx, fmt.Sprintf("route add 10.77.%d.0/24 via 10.78.%d.2", s.n, s.n)),
-		s.hop.province.ip(ctx, fmt.Sprintf("route add 10.77.%d.0/24 via %s", s.n, s.hop.upAddr()), fmt.Sprintf("route add 10.78.%d.0/30 via %s", s.n, s.hop.upAddr())),
+		s.hop.space.ip(ctx, fmt.Sprintf("route add %s via 10.78.%d.2", s.homeNet(), s.n)),
+		s.hop.province.ip(ctx, fmt.Sprintf("route add %s via %s", s.homeNet(), s.hop.upAddr()), fmt.Sprintf("route add 10.78.%d.0/30 via %s", s.n, s.hop.upAddr())),
 	)
 }
 

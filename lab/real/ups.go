@@ -71,9 +71,12 @@ func (u *upsUnit) on(ctx context.Context, l *launcher) error {
 	return nil
 }
 
+// running reports whether there is a UPS with power to serve.
+func (u *upsUnit) running() bool { return u != nil && u.upsd != nil }
+
 // off ends it as a power cut does.
 func (u *upsUnit) off() {
-	if u == nil || u.upsd == nil {
+	if !u.running() {
 		return
 	}
 	u.upsd.kill()
