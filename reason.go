@@ -43,6 +43,8 @@ const (
 	ReasonHang               Reason = "probe_hang"    // the probe did not come back in time
 	ReasonSkipped            Reason = "skipped"       // politeness: not asked this time
 	ReasonError              Reason = "error"         // anything else; see the detail
+	ReasonDNSDiffers         Reason = "dns_differs"   // addresses other than those that the centre is given for the name
+	ReasonCaptive            Reason = "captive"       // somebody on the way answered with a page of his own
 )
 
 // Reasons lists every reason; the index of one is its code.
@@ -55,6 +57,7 @@ func Reasons() []Reason {
 		ReasonTLSError, ReasonHTTPTimeout, ReasonHTTPRedirect, ReasonHTTP4xx, ReasonHTTP5xx,
 		ReasonHTTPStatus, ReasonHTTPError, ReasonBodyMismatch, ReasonNoData, ReasonNotPresent,
 		ReasonBadReply, ReasonPanic, ReasonHang, ReasonSkipped, ReasonError,
+		ReasonDNSDiffers, ReasonCaptive,
 	}
 }
 

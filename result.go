@@ -8,14 +8,15 @@ type ProbeKind string
 
 // The kinds of probe.
 const (
-	ProbeICMP   ProbeKind = "icmp"   // echo request to an address
-	ProbeTCP    ProbeKind = "tcp"    // connect to host:port
-	ProbeDNS    ProbeKind = "dns"    // one question to one resolver
-	ProbePortal ProbeKind = "portal" // one GET of a public page, in phases
-	ProbeUPS    ProbeKind = "ups"    // state of an uninterruptible power supply, from NUT
-	ProbeMains  ProbeKind = "mains"  // mains adapter of the machine itself
-	ProbeBoot   ProbeKind = "boot"   // boot id and uptime of the machine
-	ProbeAgent  ProbeKind = "agent"  // the agent about itself: start, stop, losses
+	ProbeICMP    ProbeKind = "icmp"    // echo request to an address
+	ProbeTCP     ProbeKind = "tcp"     // connect to host:port
+	ProbeDNS     ProbeKind = "dns"     // one question to one resolver
+	ProbePortal  ProbeKind = "portal"  // one GET of a public page, in phases
+	ProbeCaptive ProbeKind = "captive" // one GET of an empty page of the centre, which nobody else answers that way
+	ProbeUPS     ProbeKind = "ups"     // state of an uninterruptible power supply, from NUT
+	ProbeMains   ProbeKind = "mains"   // mains adapter of the machine itself
+	ProbeBoot    ProbeKind = "boot"    // boot id and uptime of the machine
+	ProbeAgent   ProbeKind = "agent"   // the agent about itself: start, stop, losses
 )
 
 // Result is the answer of one run of one probe.
@@ -33,6 +34,14 @@ type Result struct {
 // -2 and so on behind it for the gateways of further lines. It is the one probe
 // whose role the rules of cause must know from its name.
 const NameGateway = "gateway"
+
+// NameHop and NameUpstream are the names of the probes that ask routers of the
+// carrier on the way to the centre: the first one behind the office, and the
+// one behind that.
+const (
+	NameHop      = "hop"
+	NameUpstream = "upstream"
+)
 
 // NameCentre is the name of the probe that connects to the centre. While a site
 // is heard, its failure says nothing of the site's line.
@@ -76,6 +85,7 @@ const (
 	FieldConnect      = "connect_seconds"
 	FieldQuery        = "query_seconds"
 	FieldAnswers      = "answers"
+	FieldInvents      = "invents" // 1 when the resolver answers names that do not exist
 	FieldDNS          = "dns_seconds"
 	FieldTLS          = "tls_seconds"
 	FieldTTFB         = "ttfb_seconds"

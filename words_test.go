@@ -77,6 +77,8 @@ func TestReasonCodesAreStable(t *testing.T) {
 	f(thongsuot.ReasonTLSExpired, 17)
 	f(thongsuot.ReasonHTTP5xx, 24)
 	f(thongsuot.ReasonError, 34)
+	f(thongsuot.ReasonDNSDiffers, 35)
+	f(thongsuot.ReasonCaptive, 36)
 	if thongsuot.Reason("of tomorrow").Code() != thongsuot.ReasonError.Code() || thongsuot.ReasonOf(999) != thongsuot.ReasonError {
 		t.Error("an unknown reason is not an error")
 	}

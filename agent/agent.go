@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type Agent struct {
 	log     *slog.Logger
 	clock   *Clock
 	probes  []probes.Probe
+	names   *names
 	spool   *spool.Spool
 	collect *collector
 	beat    *beater
@@ -63,17 +65,20 @@ func New(cfg Config, version string, log *slog.Logger) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	ps, err := Targets(cfg, version, log)
-	if err != nil {
-		return nil, err
-	}
 	boot, err := probes.BootID(cfg.Procfs)
 	if err != nil {
 		return nil, fmt.Errorf("procfs: %w", err)
 	}
 	a := &Agent{
-		cfg: cfg, version: version, log: log.With("site", cfg.Site), probes: ps,
+		cfg: cfg, version: version, log: log.With("site", cfg.Site),
 		clock: NewClock(boot, Boottime, time.Now), metrics: prometheus.NewRegistry(),
+	}
+	a.names = &names{
+		url: strings.TrimSuffix(cfg.Centre.URL, "/"), token: token, boottime: a.clock.boottime, log: a.log,
+		http: &http.Client{Transport: transport, Timeout: pingTimeout},
+	}
+	if a.probes, err = targets(cfg, version, a.names.elsewhere, log); err != nil {
+		return nil, err
 	}
 	a.began = a.clock.boottime()
 	return a, a.open(token, transport)
@@ -144,6 +149,7 @@ func (a *Agent) Run(ctx context.Context) error {
 
 	measuring.Go(func() { schedule(ctx, a.cfg.Site, a.probes, a.clock, a.collect) })
 	measuring.Go(func() { a.aboutSelf(ctx) })
+	measuring.Go(func() { a.names.run(ctx) })
 	measuring.Wait()
 	a.collect.in <- a.words(1)
 	close(a.collect.in)

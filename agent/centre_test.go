@@ -40,6 +40,7 @@ type centre struct {
 	writes   []wire.Header
 	beats    []wire.Beat
 	httpBeat int
+	names    string        // what it is given for names, as JSON; "" is a receiver that does not tell
 	events   chan struct{} // something was taken in
 }
 
@@ -53,6 +54,7 @@ func newCentre(t *testing.T) *centre {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+wire.PathPing, func(w http.ResponseWriter, _ *http.Request) { wire.SetTime(w.Header(), time.Now()) })
 	mux.HandleFunc("POST "+wire.PathWrite, c.write)
+	mux.HandleFunc("GET "+wire.PathNames, c.tellNames)
 	mux.HandleFunc("POST "+wire.PathBeat, c.postBeat)
 	c.http = httptest.NewServer(mux)
 	t.Cleanup(c.http.Close)
@@ -110,6 +112,19 @@ func (c *centre) take(h wire.Header, rs []thongsuot.Result) int {
 		}
 	}
 	return http.StatusNoContent
+}
+
+func (c *centre) tellNames(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.names == "":
+		w.WriteHeader(http.StatusNotFound)
+	case r.Header.Get("Authorization") != "Token "+c.token:
+		w.WriteHeader(http.StatusUnauthorized)
+	default:
+		_, _ = io.WriteString(w, c.names)
+	}
 }
 
 func (c *centre) postBeat(w http.ResponseWriter, r *http.Request) {

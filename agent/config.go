@@ -44,6 +44,7 @@ type ProbesConfig struct {
 	Resolvers  []string `yaml:"resolvers"`   // addresses; default those of resolv.conf; [off] asks none
 	ResolvConf string   `yaml:"resolv_conf"` // Default /etc/resolv.conf
 	Centre     bool     `yaml:"centre"`      // connect to the centre's port. Default true
+	Captive    string   `yaml:"captive"`     // http:// address of the centre's empty page, for pages of the carrier in its place; default "", no check
 	Mains      bool     `yaml:"mains"`       // mains adapter of this machine, if it has one. Default true
 
 	Portals []PortalItem `yaml:"portals"` // Default the national public service portal

@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"thongsuot"
 )
 
 // Status is what the agent says about itself to a person at the site.
@@ -123,6 +125,45 @@ func (c newestCollector) Collect(out chan<- prometheus.Metric) {
 		emit("reason_code", float64(m.Reason.Code()))
 		for _, f := range m.Fields {
 			emit(f.Name, f.Value)
+		}
+		likeBlackbox(m, out)
+	}
+}
+
+// blackboxPhases are the names that blackbox_exporter gives the phases of an
+// HTTP exchange, for dashboards and alerts written for it.
+var blackboxPhases = map[string]string{
+	thongsuot.FieldDNS: "resolve", thongsuot.FieldConnect: "connect", thongsuot.FieldTLS: "tls",
+	thongsuot.FieldTTFB: "processing", thongsuot.FieldTransfer: "transfer",
+}
+
+// blackboxNames are its names for whole answers.
+var blackboxNames = map[string]string{
+	thongsuot.FieldStatusCode: "probe_http_status_code", thongsuot.FieldBodyBytes: "probe_http_uncompressed_body_length",
+	thongsuot.FieldTLSExpiry: "probe_ssl_earliest_cert_expiry", thongsuot.FieldTotal: "probe_duration_seconds",
+}
+
+// likeBlackbox exports an HTTP answer once more under the names that
+// blackbox_exporter uses.
+func likeBlackbox(m measured, out chan<- prometheus.Metric) {
+	if m.Kind != thongsuot.ProbePortal && m.Kind != thongsuot.ProbeCaptive {
+		return
+	}
+	emit := func(name, help string, v float64, labels prometheus.Labels) {
+		labels["probe"], labels["target"] = m.Probe, m.Target
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, labels), prometheus.GaugeValue, v)
+	}
+	success := 0.0
+	if m.OK() {
+		success = 1
+	}
+	emit("probe_success", "Whether the newest answer was the wanted one.", success, prometheus.Labels{})
+	for _, f := range m.Fields {
+		if phase, ok := blackboxPhases[f.Name]; ok {
+			emit("probe_http_duration_seconds", "Newest duration of a phase of the HTTP exchange.", f.Value, prometheus.Labels{"phase": phase})
+		}
+		if name, ok := blackboxNames[f.Name]; ok {
+			emit(name, "Newest value, as blackbox_exporter names it.", f.Value, prometheus.Labels{})
 		}
 	}
 }

@@ -22,10 +22,16 @@ const resolverPort = 53
 // on this machine. What cannot be found is logged with a hint and left out; a
 // probe that is configured wrongly is an error that names its field.
 func Targets(cfg Config, version string, log *slog.Logger) ([]probes.Probe, error) {
-	m := maker{cfg: cfg, version: version, log: log, seen: map[string]bool{}}
+	return targets(cfg, version, nil, log)
+}
+
+// targets makes them; elsewhere is what the centre is given for a name.
+func targets(cfg Config, version string, elsewhere func(string) []netip.Addr, log *slog.Logger) ([]probes.Probe, error) {
+	m := maker{cfg: cfg, version: version, elsewhere: elsewhere, log: log, seen: map[string]bool{}}
 	m.gateways()
 	m.resolvers()
 	m.centre()
+	m.captive()
 	m.portals()
 	m.items()
 	m.machine()
@@ -36,12 +42,13 @@ func Targets(cfg Config, version string, log *slog.Logger) ([]probes.Probe, erro
 }
 
 type maker struct {
-	cfg     Config
-	version string
-	log     *slog.Logger
-	out     []probes.Probe
-	errs    []error
-	seen    map[string]bool
+	cfg       Config
+	version   string
+	elsewhere func(string) []netip.Addr
+	log       *slog.Logger
+	out       []probes.Probe
+	errs      []error
+	seen      map[string]bool
 }
 
 func (m *maker) add(field string, p probes.Probe, err error) {
@@ -99,6 +106,7 @@ func (m *maker) resolvers() {
 	for i, addr := range addrs {
 		c := probes.DefaultDNSConfig()
 		c.Name, c.Resolver, c.Question = numbered("resolver", i), addr, m.question()
+		c.Elsewhere = m.elsewhere
 		p, err := probes.NewDNS(c)
 		m.add(fmt.Sprintf("probes.resolvers[%d]", i), p, err)
 	}
@@ -130,6 +138,16 @@ func (m *maker) centre() {
 	c.Port, _ = strconv.Atoi(port) // url.Parse took it for a number
 	p, err := probes.NewTCP(c)
 	m.add("centre.url", p, err)
+}
+
+func (m *maker) captive() {
+	if m.cfg.Probes.Captive == "" {
+		return
+	}
+	c := probes.DefaultCaptiveConfig()
+	c.URL, c.UserAgent = m.cfg.Probes.Captive, probes.UserAgent(m.version, m.cfg.Probes.Contact)
+	p, err := probes.NewCaptive(c)
+	m.add("probes.captive", p, err)
 }
 
 func (m *maker) portals() {

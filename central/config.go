@@ -26,6 +26,7 @@ type Config struct {
 	Zone     string          `yaml:"zone"`     // time zone of the province. Default Asia/Ho_Chi_Minh
 	Registry []string        `yaml:"registry"` // folders of the registry; later ones add sites. Default /etc/thongsuot/registry
 	Ingest   IngestConfig    `yaml:"ingest"`
+	Names    NamesConfig     `yaml:"names"`
 	Pages    PagesConfig     `yaml:"pages"`
 	Store    store.Config    `yaml:"store"`
 	Incident incident.Config `yaml:"incident"`
@@ -41,6 +42,10 @@ type IngestConfig struct {
 	Beat        string `yaml:"beat"`          // UDP, the beats. Default the address of listen
 	TLSCertFile string `yaml:"tls_cert_file"` // PEM; needed to listen beyond this machine
 	TLSKeyFile  string `yaml:"tls_key_file"`
+
+	// Empty serves an empty page in clear (TCP), for the sites' check whether
+	// somebody on the way puts a page of his own there: ":80". Default "", none
+	Empty string `yaml:"empty"`
 
 	// MaxSeries is how many time series one site may make; samples of more are
 	// refused and counted. One of our agents makes about 100. Default 1000
@@ -58,7 +63,7 @@ func DefaultConfig() Config {
 	samples.Dir = "" // below data_dir
 	return Config{
 		Name: "tỉnh Lâm Đồng", DataDir: "/var/lib/thongsuot-central", Zone: "Asia/Ho_Chi_Minh", Registry: []string{"/etc/thongsuot/registry"},
-		Ingest: IngestConfig{Listen: "127.0.0.1:8086", MaxSeries: 1000}, Pages: PagesConfig{Listen: "127.0.0.1:8080"},
+		Ingest: IngestConfig{Listen: "127.0.0.1:8086", MaxSeries: 1000}, Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"},
 		Store: samples, Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
 	}
 }
@@ -75,7 +80,7 @@ func (c Config) Validate() error {
 	if len(c.Registry) == 0 {
 		errs = append(errs, errors.New("registry: must name at least one folder with sites.csv"))
 	}
-	errs = append(errs, c.Ingest.validate(), c.Pages.validate(), c.validateStore(), c.Incident.Validate(), c.Alerting.Validate())
+	errs = append(errs, c.Ingest.validate(), c.Names.validate(), c.Pages.validate(), c.validateStore(), c.Incident.Validate(), c.Alerting.Validate())
 	return errors.Join(errs...)
 }
 
@@ -127,6 +132,11 @@ func (c IngestConfig) validate() error {
 	}
 	if c.MaxSeries < 100 {
 		return fmt.Errorf("ingest.max_series: must be at least 100, what one agent makes (got %d)", c.MaxSeries)
+	}
+	if c.Empty != "" {
+		if _, err := loopback("ingest.empty", c.Empty); err != nil {
+			return err
+		}
 	}
 	if c.Beat != "" {
 		if _, err := loopback("ingest.beat", c.Beat); err != nil {

@@ -62,9 +62,11 @@ type Server struct {
 	beats    *beats
 	done     chan struct{} // closed when Run ends: page streams end with it
 
-	writeAPI, pages  *http.Server
-	writeLn, pagesLn net.Listener
-	beatConn         net.PacketConn
+	names *names
+
+	writeAPI, pages, empty    *http.Server
+	writeLn, pagesLn, emptyLn net.Listener // emptyLn is nil when no empty page is served
+	beatConn                  net.PacketConn
 }
 
 // New opens the store, the ledger, the registry and every socket. Errors of
@@ -140,6 +142,8 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	epoch := newEpoch()
 	g, t := newGuard(), &tokens{ledger: s.ledger, log: log, now: time.Now}
 	s.beats = newBeats(t, s.loop, g, epoch, log, reg)
+	s.names = newNames(s.cfg.Names, t, log, reg)
+	s.empty = newEmptyPage()
 	s.writeAPI = s.newWriteAPI(newIngest(t, s.store, s.ledger, s.loop, g, epoch, s.cfg.Ingest.MaxSeries, log, reg))
 	handler, err := dashboards.Handler(src, dashboards.Options{
 		Log: log, Registerer: reg, Zone: zone, Place: s.cfg.Name, Version: version, Done: s.done, Simulated: s.cfg.Simulated,
@@ -159,6 +163,7 @@ func (s *Server) newWriteAPI(in *ingest) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("POST "+wire.PathWrite, in)
 	mux.Handle("POST "+wire.PathBeat, s.beats)
+	mux.Handle("GET "+wire.PathNames, s.names)
 	ping := func(w http.ResponseWriter, _ *http.Request) {
 		wire.SetTime(w.Header(), time.Now())
 		w.WriteHeader(http.StatusNoContent)
@@ -172,6 +177,16 @@ func (s *Server) newWriteAPI(in *ingest) *http.Server {
 		Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // handshakes that scanners break off
 	}
+}
+
+// newEmptyPage serves what nobody on the way would answer: nothing at all.
+func newEmptyPage() *http.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+wire.PathEmpty, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: headerTimeout, MaxHeaderBytes: maxHeader}
 }
 
 // ownHostOnly refuses requests for any other host than this machine: a page of
@@ -219,6 +234,11 @@ func (s *Server) listen() (err error) {
 	if s.beatConn, err = net.ListenPacket("udp", beat); err != nil {
 		return fmt.Errorf("ingest.beat: %w (free the port or choose another)", err)
 	}
+	if s.cfg.Ingest.Empty != "" {
+		if s.emptyLn, err = net.Listen("tcp", s.cfg.Ingest.Empty); err != nil {
+			return fmt.Errorf("ingest.empty: %w (free the port, choose another, or leave it out)", err)
+		}
+	}
 	if s.pagesLn, err = net.Listen("tcp", s.cfg.Pages.Listen); err != nil {
 		return fmt.Errorf("pages.listen: %w (free the port or choose another)", err)
 	}
@@ -230,6 +250,14 @@ func (s *Server) WriteAddr() string { return s.writeLn.Addr().String() }
 
 // BeatAddr is where beats go.
 func (s *Server) BeatAddr() string { return s.beatConn.LocalAddr().String() }
+
+// EmptyAddr is where the empty page is served, "" for nowhere.
+func (s *Server) EmptyAddr() string {
+	if s.emptyLn == nil {
+		return ""
+	}
+	return s.emptyLn.Addr().String()
+}
 
 // PagesAddr is where people look.
 func (s *Server) PagesAddr() string { return s.pagesLn.Addr().String() }
@@ -253,8 +281,9 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.alerting.Run(working) })
 	wg.Go(func() { s.beats.serve(working, s.beatConn) })
 	wg.Go(func() { s.followDay(working) })
+	wg.Go(func() { s.names.run(working) })
 
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	serve := func(name string, srv *http.Server, ln net.Listener) {
 		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("%s: %w", name, err)
@@ -262,6 +291,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	go serve("write API", s.writeAPI, s.writeLn)
 	go serve("pages", s.pages, s.pagesLn)
+	if s.emptyLn != nil {
+		go serve("empty page", s.empty, s.emptyLn)
+	}
 
 	s.log.Info("centre ready", "pages", "http://"+s.PagesAddr()+"/", "writes", s.WriteAddr(), "beats", s.BeatAddr(), "sites", len(s.registry.Current().Sites()))
 	var err error
@@ -272,7 +304,7 @@ func (s *Server) Run(ctx context.Context) error {
 	close(s.done)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
-	err = errors.Join(err, s.writeAPI.Shutdown(last), s.beatConn.Close(), s.pages.Shutdown(last))
+	err = errors.Join(err, s.writeAPI.Shutdown(last), s.beatConn.Close(), s.pages.Shutdown(last), s.empty.Shutdown(last))
 	stop()
 	wg.Wait()
 	s.log.Info("centre ended")
@@ -306,7 +338,7 @@ func (s *Server) close() {
 			s.log.Error("ledger not closed cleanly", "err", err)
 		}
 	}
-	for _, c := range []interface{ Close() error }{s.writeLn, s.pagesLn, s.beatConn} {
+	for _, c := range []interface{ Close() error }{s.writeLn, s.pagesLn, s.emptyLn, s.beatConn} {
 		if c != nil {
 			_ = c.Close() // closed already after Run
 		}

@@ -55,8 +55,8 @@ func (t *renderer) rows(s Status, at time.Time) []probeRow {
 		row := probeRow{
 			Name: t.lang.Probe(r.Probe), Target: short(r.Target), Look: t.answer(r), Value: t.value(r), At: r.At,
 		}
-		if !r.OK() {
-			row.Detail = r.Detail
+		if !r.OK() || r.Kind == thongsuot.ProbeDNS || r.Kind == thongsuot.ProbePortal {
+			row.Detail = r.Detail // of a good page: who issued its certificate
 		}
 		if age := at.Sub(r.At); age > oldAfter || age > heardWithin && !s.heard(at) {
 			row.Age = t.lang.T("page.old", t.lasted(age))
@@ -70,7 +70,7 @@ func (t *renderer) rows(s Status, at time.Time) []probeRow {
 // services.
 func rank(r thongsuot.Result) int {
 	kinds := []thongsuot.ProbeKind{
-		thongsuot.ProbeMains, thongsuot.ProbeUPS, "", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal,
+		thongsuot.ProbeMains, thongsuot.ProbeUPS, "", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbeCaptive, thongsuot.ProbePortal,
 	}
 	kind := r.Kind
 	if kind == thongsuot.ProbeICMP && strings.HasPrefix(r.Probe, "gateway") {
@@ -96,12 +96,18 @@ func (t *renderer) answer(r thongsuot.Result) look {
 		l := t.mains(r)
 		return l
 	case r.OK():
+		if v, ok := r.Field(thongsuot.FieldInvents); ok && v == 1 {
+			return t.called(thongsuot.StateDegraded, "page.answer.invents")
+		}
 		if loss, ok := r.Field(thongsuot.FieldLoss); ok && loss > 0 {
 			return t.called(thongsuot.StateDegraded, "page.answer.lossy", t.lang.Percent(loss, 0))
 		}
 		return look{"s-up", chart.MarkCheck, t.lang.T("page.answer.ok")}
 	case !r.Reason.Evidence():
 		return look{"s-unknown", chart.MarkQuestion, words}
+	}
+	if r.Reason == thongsuot.ReasonDNSDiffers {
+		return t.called(thongsuot.StateDegraded, "reason.dns_differs") // where the portal can be used all the same, it is no fault
 	}
 	if step := phase(r.Reason); step != "" && r.Kind == thongsuot.ProbePortal {
 		words = t.lang.T("page.answer.failed_at", t.lang.T("page.phase."+step), words)
@@ -143,7 +149,11 @@ func (t *renderer) value(r thongsuot.Result) string {
 	case thongsuot.ProbePortal:
 		return sentence(field(thongsuot.FieldTotal, t.millis), field(thongsuot.FieldStatusCode, func(v float64) string {
 			return "HTTP " + t.lang.Number(v, 0)
+		}), field(thongsuot.FieldTLSExpiry, func(v float64) string {
+			return t.lang.T("page.cert", t.lang.Date(time.Unix(int64(v), 0), t.zone))
 		}))
+	case thongsuot.ProbeCaptive:
+		return field(thongsuot.FieldTotal, t.millis)
 	case thongsuot.ProbeUPS:
 		return sentence(
 			field(thongsuot.FieldCharge, percent),

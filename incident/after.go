@@ -19,6 +19,8 @@ type gap struct {
 	Hosts     tally     `json:"hosts"` // reached by address, the gateway aside
 	Names     tally     `json:"names"`
 	Portal    tally     `json:"portal"`
+	Hop       tally     `json:"hop"`                  // the carrier's routers
+	Captive   tally     `json:"captive"`              // checks for a page of the carrier's own; Fail: there was one
 	OnBattery bool      `json:"on_battery,omitempty"` // seen in the gap
 	First     time.Time `json:"first,omitzero"`       // of the results from within the gap
 	Last      time.Time `json:"last,omitzero"`
@@ -62,17 +64,23 @@ func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
 		if r.OK() && (battery == 1 || said && online == 0) {
 			g.OnBattery = true
 		}
-	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal:
+	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal, thongsuot.ProbeCaptive:
 		t := &g.Hosts
 		switch {
 		case isGateway(r.Probe):
 			t = &g.Gateway
+		case isHop(r.Probe):
+			t = &g.Hop
+		case r.Kind == thongsuot.ProbeCaptive:
+			t = &g.Captive
 		case r.Kind == thongsuot.ProbeDNS:
 			t = &g.Names
 		case r.Kind == thongsuot.ProbePortal:
 			t = &g.Portal
 		}
 		switch {
+		case r.Kind == thongsuot.ProbeCaptive && !r.OK() && r.Reason != thongsuot.ReasonCaptive:
+			// Not reached: that says nothing of pages in the way.
 		case r.OK():
 			t.OK++
 		case r.Reason.Evidence():
@@ -137,6 +145,7 @@ func (g *gap) facts() Facts {
 	}
 	if g.watched() {
 		f.Gateway, f.Reference, f.DNS, f.Portal = g.Gateway.ratio(), g.Hosts.ratio(), g.Names.ratio(), g.Portal.ratio()
+		f.Hop, f.Captive = g.Hop.ratio(), g.Captive.ratio().gone()
 	}
 	return f
 }

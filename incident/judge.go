@@ -83,6 +83,8 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 // sight is what a site's probes show now, target by target.
 type sight struct {
 	gatewayUp, gatewayDown *target
+	hopUp, hopDown         *target   // the carrier's routers; a farther one that answers shows that the nearer works
+	captive, differs       *target   // a page of the carrier's own in the way; names led elsewhere
 	hostsUp, hostsDown     []*target // reached by address: ICMP and TCP, gateways aside
 	namesUp, namesDown     []*target
 	portalUp, portalDown   []*target
@@ -104,6 +106,21 @@ func (s *site) look(now time.Time, cfg Config) (v sight) {
 		case isGateway(name) && t.Answered && down:
 			v.gatewayDown = t
 		case isGateway(name):
+		case isHop(name) && t.Last.OK():
+			v.hopUp = t
+		case isHop(name) && t.Answered && down:
+			v.hopDown = t
+		case isHop(name):
+		case kind == thongsuot.ProbeCaptive:
+			if down && t.Bad.Reason == thongsuot.ReasonCaptive {
+				v.captive = t
+			}
+		case kind == thongsuot.ProbeDNS && t.Last.Reason == thongsuot.ReasonDNSDiffers:
+			// It answers. Whether it lies shows where its answers lead.
+			v.namesUp = append(v.namesUp, t)
+			if down {
+				v.differs = t
+			}
 		case kind == thongsuot.ProbeDNS:
 			v.namesUp, v.namesDown = sortTarget(t, down, v.namesUp, v.namesDown)
 		case kind == thongsuot.ProbePortal:
@@ -147,6 +164,13 @@ func (v sight) facts() (f Facts) {
 	case v.gatewayDown != nil:
 		f.Gateway = Success(0)
 	}
+	switch {
+	case v.hopUp != nil:
+		f.Hop = Success(1)
+	case v.hopDown != nil:
+		f.Hop = Success(0)
+	}
+	f.Captive, f.DNSDiffers = v.captive != nil, v.differs != nil
 	if f.Portal.gone() {
 		bad := v.portalDown[0].Bad
 		f.PortalSaidSo = bad.Reason == thongsuot.ReasonHTTP5xx && strings.HasPrefix(bad.Target, "https:")
@@ -165,6 +189,8 @@ func (v sight) failing() []*target { return slices.Concat(v.hostsDown, v.namesDo
 // went; otherwise with the portal.
 func (v sight) onset(f Facts) time.Time {
 	switch {
+	case f.Captive:
+		return v.captive.Since
 	case f.beyondGone():
 		return latestSince(v.failing())
 	case len(v.portalDown) > 0:
@@ -176,7 +202,7 @@ func (v sight) onset(f Facts) time.Time {
 
 func (v sight) evidence() []thongsuot.Evidence {
 	out := targetEvidence(v.failing())
-	for _, g := range []*target{v.gatewayUp, v.gatewayDown} {
+	for _, g := range []*target{v.captive, v.differs, v.gatewayUp, v.gatewayDown, v.hopUp, v.hopDown} {
 		if g != nil {
 			out = append(out, evidenceOf(g))
 		}
@@ -208,6 +234,11 @@ func isGateway(probe string) bool {
 	}
 	_, err := strconv.Atoi(number)
 	return err == nil
+}
+
+// isHop knows the probes of the carrier's routers by name.
+func isHop(probe string) bool {
+	return probe == thongsuot.NameHop || probe == thongsuot.NameUpstream
 }
 
 func nameFailure(t *target) bool { return strings.HasPrefix(string(t.Bad.Reason), "dns_") }

@@ -136,7 +136,7 @@ func (s *site) fold(r thongsuot.Result, arrival time.Time) {
 	switch r.Kind {
 	case thongsuot.ProbeUPS, thongsuot.ProbeMains:
 		s.foldPower(r)
-	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal:
+	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal, thongsuot.ProbeCaptive:
 		s.foldTarget(r)
 	default:
 		s.keep(r)

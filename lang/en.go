@@ -69,6 +69,8 @@ var english = map[string]string{
 	"reason.probe_hang":          "the probe hung",
 	"reason.skipped":             "not asked this time",
 	"reason.error":               "other failure",
+	"reason.dns_differs":         "addresses differ from the centre's",
+	"reason.captive":             "a page of the network in its place",
 
 	"kind.commune":    "commune-level public administration centre",
 	"kind.department": "department or agency",
@@ -90,6 +92,7 @@ var english = map[string]string{
 	"probe.reference": "reference host",
 	"probe.ups":       "UPS",
 	"probe.mains":     "mains",
+	"probe.captive":   "check for a login page of the network",
 
 	"evidence.beats_unanswered":   "%s consecutive heartbeats missing since %s",
 	"evidence.heard_again":        "heard again at %s",

@@ -70,6 +70,8 @@ var vietnamese = map[string]string{
 	"reason.probe_hang":          "phép đo bị treo",
 	"reason.skipped":             "tạm bỏ qua lượt đo",
 	"reason.error":               "lỗi khác",
+	"reason.dns_differs":         "địa chỉ nhận được khác với trung tâm",
+	"reason.captive":             "bị chuyển tới trang khác của nhà mạng",
 
 	"kind.commune":    "trung tâm phục vụ hành chính công cấp xã",
 	"kind.department": "sở, ban, ngành",
@@ -91,6 +93,7 @@ var vietnamese = map[string]string{
 	"probe.reference": "điểm đối chiếu",
 	"probe.ups":       "bộ lưu điện (UPS)",
 	"probe.mains":     "điện lưới",
+	"probe.captive":   "kiểm tra trang chặn của nhà mạng",
 
 	"evidence.beats_unanswered":   "%s tín hiệu sống liên tiếp không đến từ %s",
 	"evidence.heard_again":        "nhận lại được tín hiệu lúc %s",

@@ -61,6 +61,19 @@ func (a *authority) end(d dates) time.Time {
 	}
 }
 
+// selfSigned is a certificate that vouches for itself, under the same issuer's
+// name.
+func (a *authority) selfSigned(t *testing.T, name string) tls.Certificate {
+	t.Helper()
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "test root"}, DNSNames: []string{name},
+		NotBefore: a.now.AddDate(-1, 0, 0), NotAfter: a.end(good), KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	der := must(x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
 func (a *authority) cert(t *testing.T, name string, d dates) tls.Certificate {
 	t.Helper()
 	begin := a.now.AddDate(-1, 0, 0)

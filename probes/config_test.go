@@ -87,6 +87,7 @@ func TestBadDNS(t *testing.T) {
 	bad(t, c, func(c *C) { c.Question = "a b" }, "question:", `"a b"`)
 	bad(t, c, func(c *C) { c.Question = "" }, "question:")
 	bad(t, c, func(c *C) { c.Type = "MX" }, "type:", `"MX"`)
+	bad(t, c, func(c *C) { c.Missing = "a b" }, "missing:", `"a b"`)
 	bad(t, c, func(c *C) { c.Resend = -1 }, "resend:")
 	if p := must(build(c)); p.Target != "127.0.0.1:53" {
 		t.Errorf("target is %q", p.Target)
@@ -132,6 +133,16 @@ func TestBadPortal(t *testing.T) {
 	if _, err := build(own); err != nil {
 		t.Errorf("own server: %v", err)
 	}
+}
+
+func TestBadCaptive(t *testing.T) {
+	type C = probes.CaptiveConfig
+	c := probes.DefaultCaptiveConfig()
+	c.URL = "http://giamsat.example.vn/204"
+	bad(t, c, func(c *C) { c.URL = "https://giamsat.example.vn/204" }, "url:", "http://")
+	bad(t, c, func(c *C) { c.URL = "" }, "url:")
+	bad(t, c, func(c *C) { c.Name = "" }, "name:")
+	bad(t, c, func(c *C) { c.Every = 0 }, "every:")
 }
 
 func TestBadLocal(t *testing.T) {

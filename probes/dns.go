@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,14 +27,23 @@ type DNSConfig struct {
 	Resolver string        `yaml:"resolver"` // address, or address:port; default port 53
 	Question string        `yaml:"question"` // name that is asked for; default dichvucong.gov.vn
 	Type     string        `yaml:"type"`     // A or AAAA; default A
+	Missing  string        `yaml:"missing"`  // zone in which a name that cannot exist is asked for now and then; default vn, "" never
 	Resend   time.Duration `yaml:"resend"`   // silence after which the question is sent once more; default 2s, 0 is never
 	Every    time.Duration `yaml:"every"`    // default 10s
 	Timeout  time.Duration `yaml:"timeout"`  // default 80 % of every
+
+	// Elsewhere says which addresses others are given for a name; none while
+	// that is not known. nil compares nothing.
+	Elsewhere func(name string) []netip.Addr `yaml:"-" json:"-"`
 }
+
+// missingEvery is the pace of the test with a name that cannot exist: what it
+// looks for is a setting, not a fault that comes and goes.
+const missingEvery = 15 * time.Minute
 
 // DefaultDNSConfig is a probe without a resolver.
 func DefaultDNSConfig() DNSConfig {
-	return DNSConfig{Question: "dichvucong.gov.vn", Type: "A", Resend: 2 * time.Second, Every: 10 * time.Second}
+	return DNSConfig{Question: "dichvucong.gov.vn", Type: "A", Missing: "vn", Resend: 2 * time.Second, Every: 10 * time.Second}
 }
 
 // Validate names every field that is wrong.
@@ -44,6 +54,8 @@ func (c DNSConfig) Validate() error {
 		c.schedule().validate(), rerr, terr,
 		must(len(c.Question) <= 253 && hostNames.MatchString(c.Question),
 			"question: must be a host name (got %q)", c.Question),
+		must(c.Missing == "" || len(c.Missing) <= 200 && hostNames.MatchString(c.Missing),
+			"missing: must be a zone such as vn, or empty (got %q)", c.Missing),
 		must(c.Resend >= 0, "resend: must not be negative (got %s)", c.Resend),
 	)
 }
@@ -78,7 +90,9 @@ func (c DNSConfig) recordType() (dnsmessage.Type, error) {
 // resolver's word), refused (nothing listens there), dns_no_answer (the name
 // has no address of the type), dns_error (another code of the resolver),
 // bad_reply (not an answer to this question), no_route, unreachable,
-// prohibited, error. Fields, of every valid reply: query_seconds, answers.
+// prohibited, dns_differs (no address lies near one that others are given),
+// error. Fields, of every valid reply: query_seconds, answers; invents, when it
+// was tested or is so (1: a name that cannot exist was given an address).
 func NewDNS(cfg DNSConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err
@@ -87,7 +101,7 @@ func NewDNS(cfg DNSConfig) (Probe, error) {
 	if err != nil {
 		return Probe{}, fmt.Errorf("question: %w", err)
 	}
-	p := dnsProbe{resend: cfg.Resend}
+	p := &dnsProbe{resend: cfg.Resend, missing: cfg.Missing, elsewhere: cfg.Elsewhere}
 	p.server, _ = cfg.server()
 	p.question = dnsmessage.Question{Name: name, Class: dnsmessage.ClassINET}
 	p.question.Type, _ = cfg.recordType()
@@ -98,18 +112,29 @@ type dnsProbe struct {
 	server   netip.AddrPort
 	question dnsmessage.Question
 	resend   time.Duration
+
+	elsewhere func(name string) []netip.Addr
+	missing   string
+	tested    time.Time // when the last test with a missing name was answered
+	invented  string    // what it was given; "" for nothing, as it should be
 }
 
-func (p dnsProbe) run(ctx context.Context) thongsuot.Result {
-	q, err := newQuery(p.question)
+// ask asks one question to its end, over TCP where the reply is cut short.
+func (p *dnsProbe) ask(ctx context.Context, question dnsmessage.Question) (dnsReply, error) {
+	q, err := newQuery(question)
 	if err != nil {
-		return fail(thongsuot.ReasonError, err)
+		return dnsReply{}, err
 	}
-	begin := time.Now()
 	reply, err := p.overUDP(ctx, q)
 	if err == nil && reply.truncated {
 		reply, err = p.overTCP(ctx, q)
 	}
+	return reply, err
+}
+
+func (p *dnsProbe) run(ctx context.Context) thongsuot.Result {
+	begin := time.Now()
+	reply, err := p.ask(ctx, p.question)
 	if err != nil {
 		reason := p.reason(ctx, err)
 		if reason == thongsuot.ReasonDNSTimeout {
@@ -119,17 +144,82 @@ func (p dnsProbe) run(ctx context.Context) thongsuot.Result {
 	}
 	r := thongsuot.Result{Reason: reply.reason(), Fields: []thongsuot.Field{
 		{Name: thongsuot.FieldQuery, Value: time.Since(begin).Seconds()},
-		{Name: thongsuot.FieldAnswers, Value: float64(reply.answers)},
+		{Name: thongsuot.FieldAnswers, Value: float64(len(reply.addrs))},
 	}}
-	if !r.OK() {
-		r.Detail = fmt.Sprintf("%s has %d answers, code %s", p.question.Name, reply.answers,
+	if r.OK() {
+		p.compare(&r, reply.addrs)
+		p.testMissing(ctx, &r)
+	} else {
+		r.Detail = fmt.Sprintf("%s has %d answers, code %s", p.question.Name, len(reply.addrs),
 			strings.TrimPrefix(reply.code.String(), "RCode"))
 	}
 	return r
 }
 
+// compare holds the addresses against those that others are given.
+func (p *dnsProbe) compare(r *thongsuot.Result, addrs []netip.Addr) {
+	if p.elsewhere == nil {
+		return
+	}
+	name := strings.TrimSuffix(p.question.Name.String(), ".")
+	known := slices.DeleteFunc(p.elsewhere(name), func(a netip.Addr) bool { return familyOf(a) != familyOf(addrs[0]) })
+	if len(known) == 0 || slices.ContainsFunc(addrs, func(a netip.Addr) bool {
+		return slices.ContainsFunc(known, func(k netip.Addr) bool { return near(a, k) })
+	}) {
+		return
+	}
+	r.Reason, r.Detail = thongsuot.ReasonDNSDiffers, fmt.Sprintf("%s is %s here, %s at the centre", name, addrs[0], known[0])
+}
+
+// near reports whether two addresses lie in one network of the size that is
+// routed on its own, /24 or /48: servers of one service often share it, and a
+// name that has many addresses is given in parts.
+func near(a, b netip.Addr) bool {
+	bits := 24
+	if familyOf(a) == IPv6 {
+		bits = 48
+	}
+	return netip.PrefixFrom(a, bits).Masked().Contains(b)
+}
+
+// testMissing asks for a name that cannot exist, unless that was tested lately.
+// A resolver that knows an address for it leads every mistyped name, and every
+// name that is gone, to a page of its own.
+func (p *dnsProbe) testMissing(ctx context.Context, r *thongsuot.Result) {
+	if p.missing == "" {
+		return
+	}
+	fresh := p.tested.IsZero() || time.Since(p.tested) >= missingEvery
+	if fresh {
+		name, err := dnsmessage.NewName(fmt.Sprintf("x%016x.%s.", rand.Uint64(), strings.TrimSuffix(p.missing, ".")))
+		if err != nil {
+			return // the zone is too long for a name; Validate allows none such
+		}
+		const patience = 2 * time.Second // the answer that counts is in; it must not wait for this one
+		brief, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		reply, err := p.ask(brief, dnsmessage.Question{Name: name, Type: p.question.Type, Class: p.question.Class})
+		if err != nil {
+			p.tested = time.Now().Add(time.Minute - missingEvery)
+			return
+		}
+		p.tested, p.invented = time.Now(), ""
+		if len(reply.addrs) > 0 {
+			p.invented = fmt.Sprintf("a name that cannot exist, %s, is given %s", name, reply.addrs[0])
+		}
+	}
+	invents := 0.0
+	if p.invented != "" {
+		invents = 1
+		r.Detail = cmp.Or(r.Detail, p.invented)
+	}
+	if fresh || invents == 1 {
+		r.Fields = append(r.Fields, thongsuot.Field{Name: thongsuot.FieldInvents, Value: invents})
+	}
+}
+
 // reason is the class of a question that brought no valid reply.
-func (p dnsProbe) reason(ctx context.Context, err error) thongsuot.Reason {
+func (p *dnsProbe) reason(ctx context.Context, err error) thongsuot.Reason {
 	switch {
 	case errors.Is(err, errBadReply), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return thongsuot.ReasonBadReply
@@ -143,7 +233,7 @@ func (p dnsProbe) reason(ctx context.Context, err error) thongsuot.Reason {
 // overUDP waits for a reply to q until ctx ends. What is no reply to q may be
 // a stray or a forgery: it is passed over, and told only when nothing better
 // comes.
-func (p dnsProbe) overUDP(ctx context.Context, q query) (dnsReply, error) {
+func (p *dnsProbe) overUDP(ctx context.Context, q query) (dnsReply, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "udp", p.server.String())
 	if err != nil {
 		return dnsReply{}, err
@@ -181,7 +271,7 @@ func (p dnsProbe) overUDP(ctx context.Context, q query) (dnsReply, error) {
 }
 
 // overTCP asks q on a connection, RFC 7766: each message after its length.
-func (p dnsProbe) overTCP(ctx context.Context, q query) (dnsReply, error) {
+func (p *dnsProbe) overTCP(ctx context.Context, q query) (dnsReply, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.server.String())
 	if err != nil {
 		return dnsReply{}, err
@@ -225,7 +315,7 @@ func newQuery(question dnsmessage.Question) (query, error) {
 type dnsReply struct {
 	code      dnsmessage.RCode
 	truncated bool
-	answers   int // records of the type that was asked for
+	addrs     []netip.Addr // of the type that was asked for
 }
 
 func (r dnsReply) reason() thongsuot.Reason {
@@ -238,7 +328,7 @@ func (r dnsReply) reason() thongsuot.Reason {
 		return thongsuot.ReasonDNSRefused
 	case r.code != dnsmessage.RCodeSuccess:
 		return thongsuot.ReasonDNSError
-	case r.answers == 0:
+	case len(r.addrs) == 0:
 		return thongsuot.ReasonDNSNoAnswer
 	default:
 		return thongsuot.ReasonOK
@@ -272,17 +362,33 @@ func (q query) parse(msg []byte) (dnsReply, error) {
 		if errors.Is(err, dnsmessage.ErrSectionDone) {
 			break
 		}
-		if err == nil {
-			err = p.SkipAnswer()
-		}
 		if err != nil {
 			return dnsReply{}, fmt.Errorf("%w: %w", errBadReply, err)
 		}
-		if a.Type == q.question.Type && a.Class == q.question.Class {
-			r.answers++
+		wanted := a.Type == q.question.Type && a.Class == q.question.Class
+		addr, err := readAnswer(&p, a.Type, wanted)
+		if err != nil {
+			return dnsReply{}, fmt.Errorf("%w: %w", errBadReply, err)
+		}
+		if wanted {
+			r.addrs = append(r.addrs, addr)
 		}
 	}
 	return r, nil
+}
+
+// readAnswer reads the address in an answer, or passes over one that is not wanted.
+func readAnswer(p *dnsmessage.Parser, kind dnsmessage.Type, wanted bool) (netip.Addr, error) {
+	switch {
+	case wanted && kind == dnsmessage.TypeA:
+		a, err := p.AResource()
+		return netip.AddrFrom4(a.A), err
+	case wanted && kind == dnsmessage.TypeAAAA:
+		a, err := p.AAAAResource()
+		return netip.AddrFrom16(a.AAAA), err
+	default:
+		return netip.Addr{}, p.SkipAnswer()
+	}
 }
 
 // sameQuestion compares as DNS does: names without regard to case (RFC 4343).

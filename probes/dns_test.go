@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +68,9 @@ func (s *dnsServer) reply(msg []byte, overTCP bool) [][]byte {
 			Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 1},
 			Body:   &dnsmessage.AAAAResource{AAAA: v6},
 		}}
+	}
+	if strings.HasSuffix(q.Name.String(), ".honest.") {
+		label = "nx"
 	}
 	pack := func(m dnsmessage.Message) []byte { return must(m.Pack()) }
 	code := func(c dnsmessage.RCode) [][]byte { m.RCode = c; return [][]byte{pack(m)} }
@@ -223,7 +227,7 @@ func startDNS(t *testing.T) (*dnsServer, string) {
 
 func asks(server, name string) probes.DNSConfig {
 	c := probes.DefaultDNSConfig()
-	c.Name, c.Resolver, c.Question, c.Timeout = "dns", server, name, 5*time.Second
+	c.Name, c.Resolver, c.Question, c.Timeout, c.Missing = "dns", server, name, 5*time.Second, ""
 	return c
 }
 
@@ -309,6 +313,66 @@ func TestDNSUnreachable(t *testing.T) {
 	f(routerProhibited, thongsuot.ReasonUnreachable)
 	f(routerUnreachable, thongsuot.ReasonDNSTimeout) // a hint to a datagram socket, not an error
 	f("["+localNoRoute6+"]:53", thongsuot.ReasonNoRoute)
+}
+
+// The centre's answers are the measure: near one of them is well, elsewhere is
+// not, and without them nothing is compared.
+func TestDNSComparesWithTheCentre(t *testing.T) {
+	_, at := startDNS(t) // knows 10.77.0.1 and fd77::1
+	f := func(kind string, reason thongsuot.Reason, elsewhere ...string) {
+		t.Helper()
+		cfg := asks(at, "good.test")
+		cfg.Type = kind
+		cfg.Elsewhere = func(name string) (addrs []netip.Addr) {
+			if name != "good.test" {
+				t.Errorf("compared with %q", name)
+			}
+			for _, a := range elsewhere {
+				addrs = append(addrs, netip.MustParseAddr(a))
+			}
+			return addrs
+		}
+		r := ask(t, cfg)
+		want(t, r, reason)
+		field(t, r, "query_seconds")
+		if reason != thongsuot.ReasonOK && r.Detail != "good.test is "+map[string]string{"A": "10.77.0.1", "AAAA": "fd77::1"}[kind]+" here, "+elsewhere[0]+" at the centre" {
+			t.Errorf("detail is %q", r.Detail)
+		}
+	}
+	f("A", thongsuot.ReasonOK)
+	f("A", thongsuot.ReasonOK, "10.77.0.1")
+	f("A", thongsuot.ReasonOK, "203.0.113.5", "10.77.0.200") // another machine of the same network
+	f("A", thongsuot.ReasonDNSDiffers, "203.0.113.5")
+	f("A", thongsuot.ReasonDNSDiffers, "10.77.1.1")
+	f("A", thongsuot.ReasonOK, "2001:db8::1") // the other family says nothing
+	f("AAAA", thongsuot.ReasonDNSDiffers, "2001:db8::1")
+	f("AAAA", thongsuot.ReasonOK, "fd77::8000:0:0:1")
+}
+
+func TestDNSNamesThatCannotExist(t *testing.T) {
+	server, at := startDNS(t)
+	f := func(zone string, detail bool, invents ...float64) {
+		t.Helper()
+		cfg := asks(at, "good.test")
+		cfg.Missing = zone
+		p := must(probes.NewDNS(cfg))
+		for i, v := range invents {
+			r := probes.Run(t.Context(), p)
+			want(t, r, thongsuot.ReasonOK)
+			if got, ok := r.Field("invents"); ok != (v >= 0) || ok && got != v {
+				t.Errorf("zone %q, run %d: invents %v, %v; want %v", zone, i, got, ok, v)
+			}
+			if (r.Detail != "") != detail {
+				t.Errorf("zone %q: detail %q", zone, r.Detail)
+			}
+		}
+	}
+	f("", false, -1)
+	f("honest", false, 0, -1) // tested once, then left alone
+	f("forger", true, 1, 1)   // and said for as long as it is so
+	if n := server.times("nx"); n != 0 {
+		t.Errorf("a name of its own was asked %d times", n)
+	}
 }
 
 func FuzzDNSReply(f *testing.F) {

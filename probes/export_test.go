@@ -39,7 +39,7 @@ func ParseDNS(msg []byte, id uint16, name string) (answers int, reason thongsuot
 		Name: dnsmessage.MustNewName(name), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET,
 	}}
 	r, err := q.parse(msg)
-	return r.answers, r.reason(), err
+	return len(r.addrs), r.reason(), err
 }
 
 // RTTFields are the fields of one run with these round trips; each call of the

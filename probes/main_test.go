@@ -52,10 +52,12 @@ var promised = map[thongsuot.ProbeKind]string{
 	thongsuot.ProbeTCP: "timeout refused no_route unreachable prohibited " +
 		"dns_timeout dns_nxdomain dns_servfail dns_error error",
 	thongsuot.ProbeDNS: "dns_timeout dns_nxdomain dns_servfail dns_refused refused dns_no_answer dns_error " +
-		"bad_reply no_route unreachable prohibited error",
+		"bad_reply no_route unreachable prohibited dns_differs error",
 	thongsuot.ProbePortal: "dns_timeout dns_nxdomain dns_servfail dns_error connect_timeout connect_refused " +
 		"connect_unreachable connect_reset tls_expired tls_name tls_untrusted tls_error http_timeout http_redirect " +
 		"http_4xx http_5xx http_status http_error body_mismatch skipped error",
+	thongsuot.ProbeCaptive: "captive http_4xx http_5xx http_timeout http_error connect_refused connect_timeout " +
+		"connect_reset connect_unreachable dns_timeout dns_nxdomain dns_servfail dns_error",
 	thongsuot.ProbeUPS:   "no_data not_present no_permission bad_reply error",
 	thongsuot.ProbeMains: "not_present no_data no_permission error",
 	thongsuot.ProbeBoot:  "not_present no_permission bad_reply error probe_hang",
@@ -140,6 +142,8 @@ func build(cfg any) (probes.Probe, error) {
 		return probes.NewDNS(c)
 	case probes.PortalConfig:
 		return probes.NewPortal(c)
+	case probes.CaptiveConfig:
+		return probes.NewCaptive(c)
 	case probes.UPSConfig:
 		return probes.NewUPS(c)
 	case probes.MainsConfig:
@@ -216,13 +220,14 @@ func childProbe() error {
 		return err
 	}
 	cfg := map[thongsuot.ProbeKind]func() (any, error){
-		thongsuot.ProbeICMP:   decode[probes.ICMPConfig](j.Config),
-		thongsuot.ProbeTCP:    decode[probes.TCPConfig](j.Config),
-		thongsuot.ProbeDNS:    decode[probes.DNSConfig](j.Config),
-		thongsuot.ProbePortal: decode[probes.PortalConfig](j.Config),
-		thongsuot.ProbeUPS:    decode[probes.UPSConfig](j.Config),
-		thongsuot.ProbeMains:  decode[probes.MainsConfig](j.Config),
-		thongsuot.ProbeBoot:   decode[probes.BootConfig](j.Config),
+		thongsuot.ProbeICMP:    decode[probes.ICMPConfig](j.Config),
+		thongsuot.ProbeTCP:     decode[probes.TCPConfig](j.Config),
+		thongsuot.ProbeDNS:     decode[probes.DNSConfig](j.Config),
+		thongsuot.ProbePortal:  decode[probes.PortalConfig](j.Config),
+		thongsuot.ProbeCaptive: decode[probes.CaptiveConfig](j.Config),
+		thongsuot.ProbeUPS:     decode[probes.UPSConfig](j.Config),
+		thongsuot.ProbeMains:   decode[probes.MainsConfig](j.Config),
+		thongsuot.ProbeBoot:    decode[probes.BootConfig](j.Config),
 	}[j.Kind]
 	p, err := build(must(cfg()))
 	if err != nil {

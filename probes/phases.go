@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http/httptrace"
+	"strings"
 	"sync"
 	"time"
 
@@ -98,14 +99,28 @@ func (ph phases) fields(begin time.Time, err error) []thongsuot.Field {
 	span(thongsuot.FieldTTFB, ph.wrote, ph.firstByte)
 	span(thongsuot.FieldTransfer, ph.firstByte, ph.end)
 	span(thongsuot.FieldTotal, begin, ph.end)
-	leaf := ph.leaf
-	if refused, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(refused.UnverifiedCertificates) > 0 {
-		leaf = refused.UnverifiedCertificates[0]
-	}
-	if leaf != nil {
+	if leaf := ph.shown(err); leaf != nil {
 		fields = append(fields, thongsuot.Field{Name: thongsuot.FieldTLSExpiry, Value: float64(leaf.NotAfter.Unix())})
 	}
 	return fields
+}
+
+// shown is the certificate that the server showed, also when it was refused
+// with err; nil for none.
+func (ph phases) shown(err error) *x509.Certificate {
+	if refused, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(refused.UnverifiedCertificates) > 0 {
+		return refused.UnverifiedCertificates[0]
+	}
+	return ph.leaf
+}
+
+// issuer names who issued the certificate: "R11, Let's Encrypt".
+func issuer(c *x509.Certificate) string {
+	name := c.Issuer.CommonName
+	if len(c.Issuer.Organization) > 0 && c.Issuer.Organization[0] != name {
+		name = strings.TrimPrefix(name+", "+c.Issuer.Organization[0], ", ")
+	}
+	return name
 }
 
 // reason is the class of err by how far the exchange had come.

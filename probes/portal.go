@@ -122,21 +122,32 @@ func loopback(host string) bool {
 // (first byte to the end of reading), total_seconds, status_code, body_bytes,
 // tls_not_after_timestamp_seconds (of the server's certificate, also when it
 // was refused).
+//
+// Detail of a good answer is the issuer of the server's certificate.
 func NewPortal(cfg PortalConfig) (Probe, error) {
-	if err := cfg.Validate(); err != nil {
+	p, err := newPortal(cfg)
+	if err != nil {
 		return Probe{}, err
+	}
+	return newProbe(thongsuot.ProbePortal, cfg.schedule(), redact(cfg.URL), p.run), nil
+}
+
+func newPortal(cfg PortalConfig) (*portal, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
 	}
 	u, err := cfg.parse()
 	if err != nil {
-		return Probe{}, err
+		return nil, err
 	}
 	roots, err := trusted(cfg.CAFile)
 	if err != nil {
-		return Probe{}, fmt.Errorf("ca_file: %w", err)
+		return nil, fmt.Errorf("ca_file: %w", err)
 	}
 	p := &portal{cfg: cfg, url: u, pace: pace{every: cfg.Every}}
+	p.judge = p.judgePage
 	p.client = &http.Client{Transport: p.transport(roots), CheckRedirect: p.redirect}
-	return newProbe(thongsuot.ProbePortal, cfg.schedule(), redact(cfg.URL), p.run), nil
+	return p, nil
 }
 
 // trusted is the system's issuers and those of file; nil is the system's alone.
@@ -164,6 +175,7 @@ type portal struct {
 	url    *url.URL
 	client *http.Client
 	pace   pace
+	judge  func(resp *http.Response, body []byte, ph phases, err error) thongsuot.Result
 }
 
 // transport makes a fresh HTTP/1.1 connection for each request.
@@ -230,6 +242,9 @@ func (p *portal) get(ctx context.Context, begin time.Time) (r thongsuot.Result, 
 	if err != nil {
 		ph := t.end()
 		r = fail(ph.reason(err), plain(err))
+		if shown := ph.shown(err); shown != nil {
+			r.Detail = "issuer " + issuer(shown) + ": " + r.Detail
+		}
 		r.Fields = ph.fields(begin, err)
 		return r, 0
 	}
@@ -238,6 +253,9 @@ func (p *portal) get(ctx context.Context, begin time.Time) (r thongsuot.Result, 
 	resp.Body.Close()
 
 	r = p.judge(resp, body, ph, err)
+	if r.OK() && ph.leaf != nil {
+		r.Detail = issuer(ph.leaf)
+	}
 	r.Fields = append(
 		ph.fields(begin, nil),
 		thongsuot.Field{Name: thongsuot.FieldStatusCode, Value: float64(resp.StatusCode)},
@@ -246,8 +264,8 @@ func (p *portal) get(ctx context.Context, begin time.Time) (r thongsuot.Result, 
 	return r, retryIn(resp.Header, time.Now())
 }
 
-// judge weighs status, then completeness, then words. err is that of reading.
-func (p *portal) judge(resp *http.Response, body []byte, ph phases, err error) thongsuot.Result {
+// judgePage weighs status, then completeness, then words. err is that of reading.
+func (p *portal) judgePage(resp *http.Response, body []byte, ph phases, err error) thongsuot.Result {
 	s := resp.StatusCode
 	switch {
 	case s >= 200 && s <= 299, slices.Contains(p.cfg.Accept, s):

@@ -130,6 +130,9 @@ func TestPortalPhases(t *testing.T) {
 
 	plain := ask(t, gets(newStub(t, says(200, "")).URL))
 	want(t, plain, thongsuot.ReasonOK)
+	if r.Detail != "test root" || plain.Detail != "" {
+		t.Errorf("issuers are %q and %q, want those of the certificates", r.Detail, plain.Detail)
+	}
 	lacks(t, plain, "dns_seconds", "tls_seconds", "tls_not_after_timestamp_seconds") // an address, and no TLS
 }
 
@@ -267,6 +270,9 @@ func TestPortalTLSFaults(t *testing.T) {
 		want(t, r, reason)
 		field(t, r, "connect_seconds")
 		lacks(t, r, "tls_seconds", "ttfb_seconds", "status_code")
+		if strings.HasPrefix(r.Detail, "issuer test root: ") == expiry.IsZero() {
+			t.Errorf("%s: detail is %q", reason, r.Detail)
+		}
 		if at, ok := r.Field("tls_not_after_timestamp_seconds"); ok != !expiry.IsZero() || ok && at != float64(expiry.Unix()) {
 			t.Errorf("%s: certificate ends at %v, %v; want %v", reason, at, ok, expiry)
 		}
@@ -275,7 +281,8 @@ func TestPortalTLSFaults(t *testing.T) {
 	f(ca.serve(t, ca.cert(t, "localhost", expired), page), thongsuot.ReasonTLSExpired, ca.end(expired))
 	f(ca.serve(t, ca.cert(t, "localhost", notYet), page), thongsuot.ReasonTLSExpired, ca.end(notYet))
 	f(ca.serve(t, ca.cert(t, "other.example", good), page), thongsuot.ReasonTLSName, ca.end(good))
-	f(ca.serve(t, other.cert(t, "localhost", good), page), thongsuot.ReasonTLSUntrusted, ca.end(good))
+	f(ca.serve(t, other.cert(t, "localhost", good), page), thongsuot.ReasonTLSUntrusted, other.end(good))
+	f(ca.serve(t, ca.selfSigned(t, "localhost"), page), thongsuot.ReasonTLSUntrusted, ca.end(good))
 
 	old := httptest.NewUnstartedServer(page)
 	old.TLS = &tls.Config{Certificates: []tls.Certificate{ca.cert(t, "localhost", good)}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}

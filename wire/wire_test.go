@@ -308,3 +308,19 @@ func FuzzHeader(f *testing.F) {
 		}
 	})
 }
+
+func FuzzNames(f *testing.F) {
+	f.Add(`{"names":{"dichvucong.gov.vn":["203.0.113.7","2001:db8::1"]}}`)
+	f.Add(`{"names":{"a":[""]}}`)
+	f.Add(`{"names":null}`)
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := wire.ReadNames(strings.NewReader(s))
+		for name, addrs := range n.Names {
+			for _, a := range addrs {
+				if err == nil && !a.IsValid() {
+					t.Errorf("%q has no address", name)
+				}
+			}
+		}
+	})
+}
