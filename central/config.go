@@ -50,6 +50,23 @@ type IngestConfig struct {
 	// MaxSeries is how many time series one site may make; samples of more are
 	// refused and counted. One of our agents makes about 100. Default 1000
 	MaxSeries int `yaml:"max_series"`
+
+	// PointsPerSecond is how many lines a site may write in the long run; a
+	// minute's worth at once. One of our agents writes about one. Default 500
+	PointsPerSecond int `yaml:"points_per_second"`
+
+	// BacklogPointsPerSecond is what all sites together may write of what they
+	// measured while they were cut off. They share it evenly; what one does not
+	// use another may. Default 20000, half a CPU
+	BacklogPointsPerSecond int `yaml:"backlog_points_per_second"`
+
+	// MaxConnections is how many connections are open at most; more are closed
+	// at once. Default 16384
+	MaxConnections int `yaml:"max_connections"`
+
+	// Patience is how long the body of a write may take, beside one second for
+	// each KiB that arrived. Default 10s
+	Patience time.Duration `yaml:"patience"`
 }
 
 // PagesConfig says where people reach the centre.
@@ -63,7 +80,11 @@ func DefaultConfig() Config {
 	samples.Dir = "" // below data_dir
 	return Config{
 		Name: "tỉnh Lâm Đồng", DataDir: "/var/lib/thongsuot-central", Zone: "Asia/Ho_Chi_Minh", Registry: []string{"/etc/thongsuot/registry"},
-		Ingest: IngestConfig{Listen: "127.0.0.1:8086", MaxSeries: 1000}, Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"},
+		Ingest: IngestConfig{
+			Listen: "127.0.0.1:8086", MaxSeries: 1000, PointsPerSecond: 500, BacklogPointsPerSecond: 20_000,
+			MaxConnections: 16384, Patience: 10 * time.Second,
+		},
+		Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"},
 		Store: samples, Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
 	}
 }
@@ -137,6 +158,18 @@ func (c IngestConfig) validate() error {
 		if _, err := loopback("ingest.empty", c.Empty); err != nil {
 			return err
 		}
+	}
+	if c.PointsPerSecond < 10 {
+		return fmt.Errorf("ingest.points_per_second: must be at least 10, or an agent's own results would wait (got %d)", c.PointsPerSecond)
+	}
+	if c.BacklogPointsPerSecond < 100 {
+		return fmt.Errorf("ingest.backlog_points_per_second: must be at least 100, or a backlog would never end (got %d)", c.BacklogPointsPerSecond)
+	}
+	if c.MaxConnections < 10 {
+		return fmt.Errorf("ingest.max_connections: must be at least 10, and some four for each site (got %d)", c.MaxConnections)
+	}
+	if c.Patience <= 0 {
+		return fmt.Errorf("ingest.patience: must be positive (got %s)", c.Patience)
 	}
 	if c.Beat != "" {
 		if _, err := loopback("ingest.beat", c.Beat); err != nil {

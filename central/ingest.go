@@ -1,34 +1,35 @@
 package central
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"math"
 	"net/http"
+	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"thongsuot"
 	"thongsuot/identity"
-	"thongsuot/incident"
 	"thongsuot/ledger"
 	"thongsuot/wire"
 )
 
-// retryLater is what a client is told to wait when the centre cannot store.
-const retryLater = 10 * time.Second
+// Waits that a client is told, and how long it may take to take the answer.
+const (
+	retryLater = 10 * time.Second
+	answerTime = 10 * time.Second
+)
 
 // appender stores samples durably; store.Store is one.
 type appender interface {
 	Append(ctx context.Context, samples []thongsuot.Sample) (refused int, err error)
+	Takes(at time.Time) error
 }
 
 // ingest takes in writes. The order makes an acknowledgement mean something:
@@ -36,40 +37,51 @@ type appender interface {
 // 204. Whatever fails before that is offered again by the agent and does no
 // harm twice.
 type ingest struct {
-	tokens *tokens
-	store  appender
-	ledger *ledger.Ledger
-	loop   *loop
-	log    *slog.Logger
-	now    func() time.Time
-	epoch  uint32
-	guard  *guard
-	series *seriesLimit
+	tokens     *tokens
+	store      appender
+	ledger     *ledger.Ledger
+	loop       *loop
+	log        *slog.Logger
+	now        func() time.Time
+	epoch      uint32
+	guard      *guard
+	series     *seriesLimit
+	admission  *admission
+	intake     *intake
+	quarantine *quarantine
 
 	writes  *prometheus.CounterVec
 	samples prometheus.Counter
 	lost    *prometheus.CounterVec
 }
 
-func newIngest(t *tokens, store appender, l *ledger.Ledger, lp *loop, g *guard, epoch uint32, most int, log *slog.Logger, reg prometheus.Registerer) *ingest {
+func newIngest(cfg Config, t *tokens, store appender, lp *loop, g *guard, epoch uint32, log *slog.Logger, reg prometheus.Registerer) *ingest {
 	in := &ingest{
-		tokens: t, store: store, ledger: l, loop: lp, log: log, now: time.Now, epoch: epoch, guard: g, series: newSeriesLimit(most),
+		tokens: t, store: store, ledger: lp.ledger, loop: lp, log: log, now: time.Now, epoch: epoch, guard: g,
+		series: newSeriesLimit(cfg.Ingest.MaxSeries, time.Now), admission: newAdmission(cfg.Ingest, time.Now),
+		intake:     &intake{patience: cfg.Ingest.Patience},
+		quarantine: &quarantine{dir: filepath.Join(cfg.DataDir, "quarantine"), now: time.Now},
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "thongsuot_ingest_writes_total", Help: "Writes, by outcome.",
-		}, []string{"outcome"}),
+			Name: "thongsuot_ingest_writes_total", Help: "Writes, by lane and outcome.",
+		}, []string{"lane", "outcome"}),
 		samples: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "thongsuot_ingest_samples_total", Help: "Samples that were stored.",
 		}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "thongsuot_ingest_refused_total", Help: "What came and was not stored: bad lines, text fields, samples that the store refused, samples of more series than a site may have.",
+			Name: "thongsuot_ingest_refused_total", Help: "What came and was not stored: lines that are malformed, out of the time that is kept or of more series than a site may have, all kept in the folder quarantine; text fields; samples that the store refused, and those of too many series.",
 		}, []string{"what"}),
 	}
-	reg.MustRegister(in.writes, in.samples, in.lost)
+	holding := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "thongsuot_ingest_bodies_bytes", Help: "Bytes of bodies that are being received.",
+	}, func() float64 { return float64(in.intake.held.Load()) })
+	reg.MustRegister(in.writes, in.samples, in.lost, holding)
 	for _, what := range []string{"line", "text", "sample", "series"} {
 		in.lost.WithLabelValues(what)
 	}
-	for _, outcome := range []string{"stored", "repeated", "refused", "unauthorized", "bad_header", "bad_precision", "bad_body", "too_large", "unavailable"} {
-		in.writes.WithLabelValues(outcome)
+	for _, lane := range []string{wire.LaneLive, wire.LaneBacklog} {
+		for _, outcome := range []string{"stored", "repeated", "partial", "refused", "unauthorized", "bad_header", "bad_precision", "bad_body", "too_large", "slow", "rate", "backlog", "busy", "unavailable"} {
+			in.writes.WithLabelValues(lane, outcome)
+		}
 	}
 	return in
 }
@@ -79,7 +91,9 @@ type failure struct {
 	status  int
 	code    string // InfluxDB's error code
 	message string
-	outcome string // label of the counter
+	outcome string        // label of the counter
+	line    int           // of the body, the first at fault; 0 for none
+	after   time.Duration // when to come again; 0 says nothing
 }
 
 func (f *failure) Error() string { return f.message }
@@ -92,9 +106,15 @@ func refuse(status int, code, outcome, format string, args ...any) *failure {
 func (in *ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	wire.SetTime(w.Header(), in.now())
 	w.Header().Set(wire.HeaderEpoch, strconv.FormatUint(uint64(in.epoch), 10))
-	err := in.write(w, r)
+	lane := wire.LaneLive
+	if r.Header.Get(wire.HeaderLane) == wire.LaneBacklog {
+		lane = wire.LaneBacklog
+	}
+	outcome, err := in.write(w, r, lane)
+	// Who does not take the answer does not hold a connection for it.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 	if err == nil {
-		in.writes.WithLabelValues("stored").Inc()
+		in.writes.WithLabelValues(lane, outcome).Inc()
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -102,62 +122,99 @@ func (in *ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !errors.As(err, &f) {
 		in.log.Error("write not stored; the agent keeps it", "err", err)
 		f = refuse(http.StatusServiceUnavailable, "unavailable", "unavailable", "the centre cannot store now; try again later")
+		f.after = retryLater
 	}
-	in.writes.WithLabelValues(f.outcome).Inc()
-	if f.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryLater/time.Second)))
-	}
+	in.writes.WithLabelValues(lane, f.outcome).Inc()
 	answer(w, f)
 }
 
 func answer(w http.ResponseWriter, f *failure) {
+	if f.after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.after.Seconds()))))
+	}
+	if f.status == http.StatusRequestTimeout {
+		w.Header().Set("Connection", "close") // the rest of the body may still come
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(f.status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"code": f.code, "message": f.message}) // the client went away
+	said := struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		Line    int    `json:"line,omitempty"`
+	}{f.code, f.message, f.line}
+	_ = json.NewEncoder(w).Encode(said) // the client went away
 }
 
-func (in *ingest) write(w http.ResponseWriter, r *http.Request) error {
+// write checks in the order of what a check costs.
+func (in *ingest) write(w http.ResponseWriter, r *http.Request, lane string) (outcome string, err error) {
 	site, err := in.site(r)
 	if err != nil {
-		return err
+		return "", err
 	}
 	header, ours, err := wire.ParseHeader(r.Header)
 	if err != nil {
-		return refuse(http.StatusBadRequest, "invalid", "bad_header", "%v", err)
+		return "", refuse(http.StatusBadRequest, "invalid", "bad_header", "%v", err)
 	}
 	precision, err := wire.ParsePrecision(r.URL.Query().Get("precision"))
 	if err != nil {
-		return refuse(http.StatusBadRequest, "invalid", "bad_precision", "%v", err)
+		return "", refuse(http.StatusBadRequest, "invalid", "bad_precision", "%v", err)
 	}
-	body, err := readBody(w, r)
+	leave, err := in.admission.enter(site, lane)
 	if err != nil {
-		return err
+		return "", err
+	}
+	came := 0
+	defer func() {
+		if again := leave(came); lane == wire.LaneBacklog {
+			w.Header().Set(wire.HeaderAfter, strconv.FormatInt(again.Milliseconds(), 10))
+		}
+	}()
+	body, release, err := in.intake.receive(w, r)
+	defer release()
+	if err != nil {
+		return "", err
+	}
+	done, err := in.admission.slot(r.Context(), lane)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	if body, err = inflate(r.Header.Get("Content-Encoding"), body); err != nil {
+		return "", err
 	}
 	points, bad, err := wire.Decode(body, precision, in.now())
 	if err != nil {
-		return refuse(http.StatusRequestEntityTooLarge, "request too large", "too_large", "%v", err)
+		return "", tooLarge("%v", err)
 	}
-	if len(points) == 0 && len(bad) > 0 {
-		in.lost.WithLabelValues("line").Add(float64(len(bad)))
-		return refuse(http.StatusBadRequest, "invalid", "bad_body", "unable to parse: %v", bad[0])
-	}
-	if ours {
-		seen, err := in.ledger.SeenSeqs(r.Context(), site, header.Boot, ranges(header))
-		if err != nil {
-			return err
-		}
-		if seen { // all of it is here already: acknowledged once more
-			in.writes.WithLabelValues("repeated").Inc()
-			return nil
-		}
-	}
-	if err := in.take(r.Context(), w, site, header, points, bad); err != nil {
-		return err
-	}
+	came = len(points) + len(bad)
 	if !ours {
-		return nil
+		return in.keep(r.Context(), w, batch{site: site, body: body, points: points, bad: bad})
 	}
-	return in.ledger.MarkSeqs(r.Context(), site, header.Boot, ranges(header))
+	return in.once(r.Context(), w, header, batch{site: site, header: header, body: body, points: points, bad: bad})
+}
+
+// once takes a batch of our agents unless all of it was taken before. What was
+// acknowledged by an earlier run of the centre is taken again: it may not have
+// been durable then, and twice it does no harm.
+func (in *ingest) once(ctx context.Context, w http.ResponseWriter, h wire.Header, b batch) (outcome string, err error) {
+	if !h.Again {
+		seen, err := in.ledger.SeenSeqs(ctx, b.site, h.Boot, ranges(h))
+		if err != nil {
+			return "", err
+		}
+		if seen {
+			return "repeated", nil
+		}
+	}
+	outcome, err = in.keep(ctx, w, b)
+	var f *failure
+	if err != nil && !(errors.As(err, &f) && f.outcome == "partial") {
+		return "", err
+	}
+	if err := in.ledger.MarkSeqs(ctx, b.site, h.Boot, ranges(h)); err != nil {
+		return "", err
+	}
+	return outcome, err
 }
 
 func ranges(h wire.Header) [][2]uint64 {
@@ -182,87 +239,4 @@ func (in *ingest) site(r *http.Request) (string, error) {
 		return "", refuse(http.StatusUnauthorized, "unauthorized", "unauthorized", "unknown token")
 	}
 	return t.Site, nil
-}
-
-// take stores the points and tells the incident engine what they say.
-func (in *ingest) take(ctx context.Context, w http.ResponseWriter, site string, h wire.Header, points []wire.Point, bad []wire.LineError) error {
-	var samples []thongsuot.Sample
-	var results []thongsuot.Result
-	texts := 0
-	for _, p := range points {
-		samples = append(samples, p.Samples(site)...)
-		r, ours := p.Result()
-		if !ours {
-			texts += len(p.Texts)
-			continue
-		}
-		samples = append(samples, wire.ReasonSample(site, r))
-		results = append(results, r)
-	}
-	samples, over := in.series.admit(site, samples)
-	refused, err := in.store.Append(ctx, samples)
-	if err != nil {
-		return err
-	}
-	o := incident.Observation{Site: site, At: in.now(), Start: h.Start, Boot: h.Running}
-	if h.Boot != "" {
-		o.Results = results
-		in.guard.started(site, h.Start)
-		if err := in.loop.observe(ctx, o); err != nil {
-			return err
-		}
-	}
-	in.samples.Add(float64(len(samples) - refused))
-	in.lost.WithLabelValues("sample").Add(float64(refused))
-	in.lost.WithLabelValues("series").Add(float64(over))
-	in.lost.WithLabelValues("line").Add(float64(len(bad)))
-	in.lost.WithLabelValues("text").Add(float64(texts))
-	w.Header().Set(wire.HeaderAccepted, strconv.Itoa(len(samples)-refused))
-	w.Header().Set(wire.HeaderRefused, strconv.Itoa(refused+over+len(bad)))
-	if stored := len(samples) - refused; stored == 0 && refused+over > 0 {
-		return refuse(http.StatusUnprocessableEntity, "unprocessable entity", "refused",
-			"partial write: none of %d samples stored: outside the time that is kept, not finite, another value at the same time, or more than %d series of one site", refused+over, in.series.most)
-	}
-	if len(bad) > 0 {
-		in.log.Warn("lines of a write refused, the others stored", "site", site, "lines", len(bad), "first", bad[0].Error())
-	}
-	return nil
-}
-
-// readBody reads and inflates the body, and stops at the limits before it has
-// taken the memory.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	raw := http.MaxBytesReader(w, r.Body, wire.MaxBody)
-	var body io.Reader = raw
-	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
-	case "", "identity":
-	case "gzip":
-		z, err := gzip.NewReader(raw)
-		if err != nil {
-			return nil, bodyFailure(err)
-		}
-		body = z
-	default:
-		return nil, refuse(http.StatusUnsupportedMediaType, "invalid", "bad_body", "content encoding %q is not taken; send gzip or none", enc)
-	}
-	var buf bytes.Buffer
-	n, err := buf.ReadFrom(io.LimitReader(body, wire.MaxDecoded+1))
-	if err != nil {
-		return nil, bodyFailure(err)
-	}
-	if n > wire.MaxDecoded {
-		return nil, refuse(http.StatusRequestEntityTooLarge, "request too large", "too_large", "body of more than %d bytes after decompression", wire.MaxDecoded)
-	}
-	if n == 0 {
-		return nil, refuse(http.StatusBadRequest, "invalid", "bad_body", "the body is empty")
-	}
-	return buf.Bytes(), nil
-}
-
-func bodyFailure(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return refuse(http.StatusRequestEntityTooLarge, "request too large", "too_large", "body of more than %d bytes; split it", tooLarge.Limit)
-	}
-	return refuse(http.StatusBadRequest, "invalid", "bad_body", "body cannot be read: %v", err)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -94,15 +96,31 @@ func TestBadLinesAreCountedTheOthersStored(t *testing.T) {
 	body := append(lines(2, time.Now()), "icmp,probe=x ok=nonsense\n"...)
 	future := time.Now().Add(time.Hour)
 	body = append(body, lines(1, future)...)
-	status, header, text := h.post("25051", body, nil)
-	if status != http.StatusNoContent || header.Get(wire.HeaderAccepted) != "6" || header.Get(wire.HeaderRefused) != "4" {
-		t.Fatalf("%d %v %s", status, header, text)
+	for _, want := range []int{http.StatusBadRequest, http.StatusNoContent} { // the second time it was here before
+		status, header, text := h.post("25051", body, ours(1, wire.SeqRange{From: 1, To: 4}))
+		if status != want {
+			t.Fatalf("%d %v %s, want %d", status, header, text, want)
+		}
+		if status == http.StatusNoContent {
+			continue
+		}
+		var e struct {
+			Code, Message string
+			Line          int
+		}
+		if err := json.Unmarshal([]byte(text), &e); err != nil || e.Code != "invalid" || e.Line != 3 || !strings.Contains(e.Message, "2 of 4 lines refused, the others stored") {
+			t.Errorf("%+v, %v", e, err)
+		}
+		if header.Get(wire.HeaderAccepted) != "6" || header.Get(wire.HeaderRefused) != "2" || header.Get(wire.HeaderLines) != "3-4" {
+			t.Errorf("%v", header)
+		}
 	}
-	if got := h.metric(`thongsuot_ingest_refused_total{what="line"}`); got != "1" {
+	if got := h.metric(`thongsuot_ingest_refused_total{what="line"}`); got != "2" {
 		t.Errorf("bad lines counted: %s", got)
 	}
-	if got := h.metric(`thongsuot_ingest_refused_total{what="sample"}`); got != "3" {
-		t.Errorf("samples of the future counted: %s", got)
+	kept, err := os.ReadFile(filepath.Join(h.cfg.DataDir, "quarantine", "25051.lp"))
+	if err != nil || !strings.Contains(string(kept), "\nicmp,probe=x ok=nonsense\n") || !strings.Contains(string(kept), "ahead") {
+		t.Errorf("kept aside: %q, %v", kept, err)
 	}
 }
 
@@ -153,7 +171,7 @@ func TestSeriesOfASiteAreBounded(t *testing.T) {
 		switch want := http.StatusNoContent; {
 		case i < 2 && (status != want || header.Get(wire.HeaderAccepted) != "500"):
 			t.Errorf("write %d: %d %s", i, status, text)
-		case i >= 2 && (status != http.StatusUnprocessableEntity || !strings.Contains(text, "series")):
+		case i >= 2 && (status != http.StatusUnprocessableEntity || header.Get(wire.HeaderLines) != "1-500" || !strings.Contains(text, "series")):
 			t.Errorf("write %d: %d %s", i, status, text)
 		}
 	}
@@ -172,7 +190,7 @@ func TestSeriesOfASiteAreBounded(t *testing.T) {
 func TestWriteOfNothingButTheFutureIsRefused(t *testing.T) {
 	h := newHouse(t)
 	status, header, text := h.post("25051", lines(2, time.Now().Add(24*time.Hour)), ours(1, wire.SeqRange{From: 1, To: 1}))
-	if status != http.StatusUnprocessableEntity || header.Get(wire.HeaderRefused) != "6" || !strings.Contains(text, "partial write") {
+	if status != http.StatusUnprocessableEntity || header.Get(wire.HeaderRefused) != "2" || header.Get(wire.HeaderLines) != "1-2" || !strings.Contains(text, "ahead") {
 		t.Errorf("%d %v %s", status, header, text)
 	}
 }

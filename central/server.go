@@ -40,13 +40,14 @@ import (
 	"thongsuot/wire"
 )
 
-// Timeouts of the write API. Agents on weak lines are slow honestly, so a body
-// may take long; headers may not.
+// Timeouts of the write API. Agents on weak lines are slow honestly, so the
+// body of a write has the time that ingest.patience says; headers have not.
 const (
 	headerTimeout = 5 * time.Second
-	bodyTimeout   = 60 * time.Second
+	bodyTimeout   = 30 * time.Second // of anything but a write
 	idleTimeout   = 3 * time.Minute
 	maxHeader     = 8 << 10
+	streams       = 2 * siteWrites // of one HTTP/2 connection at a time
 	stopTime      = 5 * time.Second
 )
 
@@ -99,7 +100,7 @@ func (s *Server) build(version string) error {
 	if err := s.wire(zone, version, s.log, reg); err != nil {
 		return err
 	}
-	return s.listen()
+	return s.listen(reg)
 }
 
 // open opens what is durable.
@@ -144,7 +145,7 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	s.beats = newBeats(t, s.loop, g, epoch, log, reg)
 	s.names = newNames(s.cfg.Names, t, log, reg)
 	s.empty = newEmptyPage()
-	s.writeAPI = s.newWriteAPI(newIngest(t, s.store, s.ledger, s.loop, g, epoch, s.cfg.Ingest.MaxSeries, log, reg))
+	s.writeAPI = s.newWriteAPI(newIngest(s.cfg, t, s.store, s.loop, g, epoch, log, reg))
 	handler, err := dashboards.Handler(src, dashboards.Options{
 		Log: log, Registerer: reg, Zone: zone, Place: s.cfg.Name, Version: version, Done: s.done, Simulated: s.cfg.Simulated,
 	})
@@ -175,6 +176,7 @@ func (s *Server) newWriteAPI(in *ingest) *http.Server {
 	})
 	return &http.Server{
 		Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: streams},
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // handshakes that scanners break off
 	}
 }
@@ -214,10 +216,12 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-func (s *Server) listen() (err error) {
-	if s.writeLn, err = net.Listen("tcp", s.cfg.Ingest.Listen); err != nil {
+func (s *Server) listen(reg prometheus.Registerer) (err error) {
+	ln, err := net.Listen("tcp", s.cfg.Ingest.Listen)
+	if err != nil {
 		return fmt.Errorf("ingest.listen: %w (free the port or choose another)", err)
 	}
+	s.writeLn = newCapped(ln, s.cfg.Ingest.MaxConnections, reg)
 	if s.cfg.Ingest.TLSCertFile != "" {
 		cert, err := tls.LoadX509KeyPair(s.cfg.Ingest.TLSCertFile, s.cfg.Ingest.TLSKeyFile)
 		if err != nil {

@@ -63,6 +63,22 @@ func (s *Store) Append(ctx context.Context, samples []thongsuot.Sample) (refused
 	return b.tally.refused(), nil
 }
 
+// Takes reports why a sample of the given time would be refused now, or nil:
+// it lies further back than the window, before the product, or ahead.
+func (s *Store) Takes(at time.Time) error {
+	now := s.cfg.Now()
+	switch judge(thongsuot.Sample{At: at}, now.Add(-s.cfg.OutOfOrderWindow), now.Add(maxAhead)) {
+	case reasonBeforeProduct:
+		return fmt.Errorf("time %s is before %s, when there was nothing to measure", at.Format(time.RFC3339), product.Format(time.DateOnly))
+	case reasonTooOld:
+		return fmt.Errorf("time %s is more than %s ago", at.Format(time.RFC3339), s.cfg.OutOfOrderWindow)
+	case reasonTooNew:
+		return fmt.Errorf("time %s is more than %s ahead", at.Format(time.RFC3339), maxAhead)
+	default:
+		return nil
+	}
+}
+
 // writable reports why no batch can be taken now.
 func (s *Store) writable(now time.Time) error {
 	if s.closed {

@@ -1,0 +1,162 @@
+package central
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"sync"
+	"time"
+
+	"thongsuot/wire"
+)
+
+// Bounds of the work that is under way at one time. A write in work holds some
+// 20 MB at worst, so that all together stay far below what a small machine has.
+const (
+	liveSlots    = 4                // writes in work of what is measured now
+	backlogSlots = 2                // and of what was measured earlier
+	siteWrites   = 4                // writes of one site in hand: both lanes, a repeat, a foreign client
+	slotWait     = 10 * time.Second // an agent gives up after 20
+	backlogWait  = 2 * time.Second
+	burst        = time.Minute     // of a site's rate, that it may use at once
+	sharers      = 5 * time.Minute // a site counts as one with a backlog for as long
+)
+
+// admission decides who may write now. What is measured now has slots and a
+// rate of its own, so that no backlog, however many sites have one, delays it.
+// The backlogs share one rate: each site is sure of an even part of it, and
+// what nobody uses goes to who asks. A site pays after it was let in, so that
+// nothing needs to be read to refuse it.
+type admission struct {
+	now           func() time.Time
+	live, backlog chan struct{} // slots
+	liveRate      float64       // points a second, of each site
+	backlogRate   float64       // of all together
+
+	mu      sync.Mutex
+	sites   map[string]*siteRate
+	spare   bucket    // of backlogRate
+	sharing int       // sites with a backlog, as of counted
+	counted time.Time //
+}
+
+type siteRate struct {
+	inHand        int
+	live, backlog bucket
+	asked         time.Time // for its backlog, last
+}
+
+// bucket holds points that may come. It may be overdrawn once.
+type bucket struct {
+	points float64
+	at     time.Time
+}
+
+// fill lets time pass at a rate.
+func (b *bucket) fill(now time.Time, rate, most float64) {
+	if d := now.Sub(b.at).Seconds(); d > 0 {
+		b.points = min(b.points+d*rate, most)
+		b.at = now
+	}
+}
+
+// after is how long it takes until something may come.
+func (b *bucket) after(rate float64) time.Duration {
+	return time.Duration(math.Ceil(max(-b.points, 0) / rate * float64(time.Second)))
+}
+
+func newAdmission(cfg IngestConfig, now func() time.Time) *admission {
+	return &admission{
+		now: now, live: make(chan struct{}, liveSlots), backlog: make(chan struct{}, backlogSlots),
+		liveRate: float64(cfg.PointsPerSecond), backlogRate: float64(cfg.BacklogPointsPerSecond),
+		sites: map[string]*siteRate{}, spare: bucket{points: float64(cfg.BacklogPointsPerSecond), at: now()},
+	}
+}
+
+// enter lets a write of a site in, or says when it may come again. Who was let
+// in calls leave with the points that came.
+func (a *admission) enter(site, lane string) (leave func(points int) (again time.Duration), err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now()
+	s := a.sites[site]
+	if s == nil {
+		s = &siteRate{live: bucket{points: a.liveRate * burst.Seconds(), at: now}, backlog: bucket{points: 1, at: now}}
+		a.sites[site] = s
+	}
+	if s.inHand >= siteWrites {
+		return nil, tooMany("busy", time.Second, "%d writes of this site are in hand; wait for their answers", s.inHand)
+	}
+	if wait := a.due(s, lane, now); wait > 0 {
+		if lane == wire.LaneBacklog {
+			return nil, tooMany("backlog", wait, "it is the turn of other sites; this one's is in %s", wait.Round(time.Millisecond))
+		}
+		return nil, tooMany("rate", wait, "more than %.0f points a second in the long run", a.liveRate)
+	}
+	s.inHand++
+	return func(points int) time.Duration { return a.leave(s, lane, points) }, nil
+}
+
+// due is how long a site has to wait for its turn in a lane.
+func (a *admission) due(s *siteRate, lane string, now time.Time) time.Duration {
+	if lane != wire.LaneBacklog {
+		s.live.fill(now, a.liveRate, a.liveRate*burst.Seconds())
+		return s.live.after(a.liveRate)
+	}
+	s.asked = now
+	share := a.share(now)
+	s.backlog.fill(now, share, wire.MaxLines)
+	a.spare.fill(now, a.backlogRate, a.backlogRate)
+	return min(s.backlog.after(share), a.spare.after(a.backlogRate))
+}
+
+// share is the part of the backlogs' rate that each site is sure of.
+func (a *admission) share(now time.Time) float64 {
+	if now.Sub(a.counted) >= time.Second || a.sharing == 0 {
+		a.counted, a.sharing = now, 0
+		for _, s := range a.sites {
+			if now.Sub(s.asked) < sharers {
+				a.sharing++
+			}
+		}
+	}
+	return a.backlogRate / float64(max(a.sharing, 1))
+}
+
+func (a *admission) leave(s *siteRate, lane string, points int) (again time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s.inHand--
+	if lane != wire.LaneBacklog {
+		s.live.points -= float64(points)
+		return 0
+	}
+	s.backlog.points -= float64(points)
+	a.spare.points -= float64(points)
+	return a.due(s, lane, a.now())
+}
+
+// slot waits for the right to work on a write.
+func (a *admission) slot(ctx context.Context, lane string) (release func(), err error) {
+	slots, wait := a.live, slotWait
+	if lane == wire.LaneBacklog {
+		slots, wait = a.backlog, backlogWait
+	}
+	limit := time.NewTimer(wait)
+	defer limit.Stop()
+	select {
+	case slots <- struct{}{}:
+		return func() { <-slots }, nil
+	case <-limit.C:
+		return nil, tooMany("busy", retryLater, "the centre is busy with other writes")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// tooMany asks a client to come again later.
+func tooMany(outcome string, after time.Duration, format string, args ...any) *failure {
+	f := refuse(http.StatusTooManyRequests, "too many requests", outcome, format, args...)
+	f.after = after
+	return f
+}
