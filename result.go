@@ -17,6 +17,7 @@ const (
 	ProbeMains   ProbeKind = "mains"   // mains adapter of the machine itself
 	ProbeBoot    ProbeKind = "boot"    // boot id and uptime of the machine
 	ProbeAgent   ProbeKind = "agent"   // the agent about itself: start, stop, losses
+	ProbeCanary  ProbeKind = "canary"  // a device of the office that has no battery behind it
 )
 
 // Result is the answer of one run of one probe.
@@ -107,6 +108,9 @@ const (
 	FieldSpoolRecords = "spool_records"   // waiting to be delivered
 	FieldSpoolBytes   = "spool_bytes"
 	FieldBeatRTT      = "beat_rtt_seconds"
+	FieldBeatEvery    = "beat_every_seconds"   // pace of beats: slower on battery and on metered lines
+	FieldBeatHTTP     = "beat_over_http"       // 1 while datagrams to the centre are not answered
+	FieldShutdown     = "shutting_down"        // 1 in the last words when the whole machine goes down
 	FieldClockOffset  = "clock_offset_seconds" // the machine's clock minus the centre's
 )
 

@@ -49,6 +49,8 @@ type Agent struct {
 	metrics *prometheus.Registry
 	local   net.Listener // nil when nothing is served
 	began   time.Duration
+	parted  chan struct{} // closed when the last words are on disk
+	leave   func() uint8  // why it ends, as a flag of the last beat
 }
 
 // New reads the token, opens the spool, makes the probes and listens for
@@ -71,7 +73,8 @@ func New(cfg Config, version string, log *slog.Logger) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, version: version, log: log.With("site", cfg.Site),
-		clock: NewClock(boot, Boottime, time.Now), metrics: prometheus.NewRegistry(),
+		clock: NewClock(boot, Boottime, time.Now), metrics: prometheus.NewRegistry(), parted: make(chan struct{}),
+		leave: sync.OnceValue(leaving),
 	}
 	a.names = &names{
 		url: strings.TrimSuffix(cfg.Centre.URL, "/"), token: token, boottime: a.clock.boottime, log: a.log,
@@ -111,10 +114,10 @@ func (a *Agent) open(token string, transport http.RoundTripper) error {
 	a.collect = newCollector(a.clock, a.spool, a.cfg.Round, power, a.log, a.metrics)
 	a.uplink = newUplink(a.cfg.Centre, token, transport, a.spool, a.clock, start, a.version, a.log, a.metrics)
 	a.beat = &beater{
-		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), http: &http.Client{Transport: transport},
+		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), metered: a.cfg.Metered, onDisk: a.parted,
+		lines: []*line{{dial: (&net.Dialer{Timeout: minTimeout}).DialContext, http: &http.Client{Transport: transport}}},
 		id: identity.BeatID(identity.Hash(token)), key: key, start: start, clock: a.clock, power: power, log: a.log,
 		newestSeq: func() uint64 { return a.spool.Stats().Next - 1 }, back: make(chan struct{}, 1),
-		dial: (&net.Dialer{Timeout: minTimeout}).DialContext,
 	}
 	a.beat.register(a.metrics)
 	a.registerSelf()
@@ -141,7 +144,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		if a.cfg.Centre.Beat == "off" {
 			return
 		}
-		a.beat.run(ctx, phase(a.cfg.Site, "beat", beatEvery), func() uint8 { return wire.FlagStopping })
+		a.beat.run(ctx, phase(a.cfg.Site, "beat", wire.BeatEvery), a.leave)
 	})
 	var collecting sync.WaitGroup
 	collecting.Go(a.collect.run)
@@ -154,6 +157,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.collect.in <- a.words(1)
 	close(a.collect.in)
 	collecting.Wait()
+	close(a.parted)
 	sending.Wait()
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
@@ -187,7 +191,12 @@ func (a *Agent) words(stopping float64) measured {
 			{Name: thongsuot.FieldSpoolBytes, Value: float64(st.Bytes)},
 			{Name: thongsuot.FieldDropped, Value: float64(st.Dropped() + st.Damaged)},
 			{Name: thongsuot.FieldBeatRTT, Value: time.Duration(a.beat.lastRTT.Load()).Seconds()},
+			{Name: thongsuot.FieldBeatEvery, Value: a.beat.every().Seconds()},
+			{Name: thongsuot.FieldBeatHTTP, Value: truth(a.beat.overHTTP())},
 		},
+	}
+	if stopping == 1 {
+		r.Fields = append(r.Fields, thongsuot.Field{Name: thongsuot.FieldShutdown, Value: truth(a.leave() == wire.FlagShuttingDown)})
 	}
 	if offset, ok := a.clock.Offset(); ok {
 		r.Fields = append(r.Fields, thongsuot.Field{Name: thongsuot.FieldClockOffset, Value: offset.Seconds()})
@@ -207,6 +216,13 @@ func (a *Agent) aboutSelf(ctx context.Context) {
 			a.collect.put(ctx, a.words(0))
 		}
 	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func newTransport(cfg CentreConfig) (http.RoundTripper, error) {

@@ -1,14 +1,10 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,38 +14,51 @@ import (
 )
 
 const (
-	beatEvery  = 5 * time.Second
 	beatTries  = 4
 	minTimeout = time.Second // before a beat is tried again; twice the round trip where that is longer
 
 	// A way that failed this many beats in a row is left for the other one.
 	beatsToSwitch = 3
+
+	// batteryEvery is the pace of beats on battery; each goes over every line
+	// and way.
+	batteryEvery = 10 * time.Second
+	// meteredEvery is the pace of beats where every byte is paid for.
+	meteredEvery = 30 * time.Second
 )
+
+// gaspGaps are the pauses before a change to battery is said again: at 1, 2, 4
+// and 8 s after it, then at the pace of beats on battery.
+var gaspGaps = []time.Duration{time.Second, time.Second, 2 * time.Second, 4 * time.Second}
 
 var errUnanswered = errors.New("beat unanswered")
 
 // beater is the agent's sign of life: one small authenticated datagram every
-// five seconds, answered by the centre, tried again within the beat, so that
+// few seconds, answered by the centre, tried again within the beat, so that
 // silence means silence and not one lost packet. Each answer is an anchor for
-// the clock.
+// the clock. A change of power, and the agent's last words, go out at once over
+// every line, as datagram and over HTTP.
 type beater struct {
-	url   string // of the centre, for beats over HTTP
-	addr  string // host:port for datagrams; "" sends none
-	http  *http.Client
-	id    [8]byte
-	key   [32]byte
-	start uint32
-	clock *Clock
-	power *powerState
-	log   *slog.Logger
+	url     string // of the centre, for beats over HTTP
+	addr    string // host:port for datagrams; "" sends none
+	lines   []*line
+	id      [8]byte
+	key     [32]byte
+	start   uint32
+	metered bool
+	clock   *Clock
+	power   *powerState
+	log     *slog.Logger
 
 	newestSeq func() uint64
-	back      chan struct{} // told when the centre is heard again
-	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
+	back      chan struct{}   // told when the centre is heard again
+	onDisk    <-chan struct{} // closed when the last words are
+	posts     sync.WaitGroup  // HTTP beats in flight
 
+	mu      sync.Mutex
 	seq     uint32
+	heardIn uint32 // newest seq that was answered
 	epoch   uint32
-	conn    net.Conn
 	viaHTTP bool
 	missed  int // beats in a row
 	rtt     time.Duration
@@ -61,11 +70,38 @@ type beater struct {
 
 func (b *beater) register(reg prometheus.Registerer) {
 	b.beats = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "thongsuot_agent_beats_total", Help: "Signs of life sent to the centre, by way (datagram, http) and outcome (answered, unanswered).",
+		Name: "thongsuot_agent_beats_total",
+		Help: "Signs of life sent to the centre, by way (datagram, http) and outcome (answered, unanswered, overtaken by a newer one).",
 	}, []string{"way", "outcome"})
-	reg.MustRegister(b.beats, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "thongsuot_agent_beat_rtt_seconds", Help: "Round trip of the last answered beat.",
-	}, func() float64 { return time.Duration(b.lastRTT.Load()).Seconds() }))
+	reg.MustRegister(b.beats,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "thongsuot_agent_beat_rtt_seconds", Help: "Round trip of the last answered beat.",
+		}, func() float64 { return time.Duration(b.lastRTT.Load()).Seconds() }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "thongsuot_agent_beat_over_http", Help: "1 while beats go over HTTP, since datagrams are not answered.",
+		}, func() float64 { return truth(b.overHTTP()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "thongsuot_agent_beat_every_seconds", Help: "Pace of beats now, as announced to the centre.",
+		}, func() float64 { return b.every().Seconds() }))
+}
+
+// overHTTP reports whether datagrams are blocked, or not wanted.
+func (b *beater) overHTTP() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.viaHTTP || b.addr == ""
+}
+
+// every is the pace of beats now.
+func (b *beater) every() time.Duration {
+	switch flags, _ := b.power.flags(); {
+	case flags&wire.FlagOnBattery != 0:
+		return batteryEvery
+	case b.metered:
+		return meteredEvery
+	default:
+		return wire.BeatEvery
+	}
 }
 
 // run beats until ctx ends, then says goodbye with flags.
@@ -73,47 +109,144 @@ func (b *beater) run(ctx context.Context, phase time.Duration, goodbye func() ui
 	defer b.hangUp()
 	next := time.NewTimer(phase)
 	defer next.Stop()
+	said := len(gaspGaps) // times that a change was said again; all of them: there is none to say
 	for {
+		changed := false
 		select {
 		case <-ctx.Done():
 			b.farewell(goodbye())
 			return
 		case <-b.power.changed:
-			b.beat(ctx, 0) // news of power does not wait for the next beat
+			changed = true
 		case <-next.C:
-			next.Reset(beatEvery)
-			b.beat(ctx, 0)
+		}
+		for {
+			if changed {
+				said = 0
+			}
+			gap := b.every()
+			if gap == batteryEvery && said < len(gaspGaps) {
+				gap = gaspGaps[said]
+				said++
+			}
+			next.Reset(gap)
+			everyWay := changed || b.every() == batteryEvery
+			changed = b.interrupted(ctx, func(ctx context.Context) {
+				if everyWay {
+					b.shout(ctx, min(gap, beatWindow), 1, 0)
+				} else {
+					b.beat(ctx)
+				}
+			})
+			if !changed {
+				break
+			}
 		}
 	}
 }
 
+// interrupted runs one beat, which a change of power cuts short: news does not
+// wait for tries of what was before.
+func (b *beater) interrupted(ctx context.Context, do func(context.Context)) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do(ctx)
+	}()
+	select {
+	case <-done:
+		return false
+	case <-b.power.changed:
+		cancel()
+		<-done
+		return true
+	}
+}
+
+// farewell says the last words over every way, once they are on disk.
 func (b *beater) farewell(flags uint8) {
+	select {
+	case <-b.onDisk:
+	case <-time.After(gaspPatience):
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	b.beat(ctx, flags)
+	b.shout(ctx, minTimeout, 2, flags)
+	b.posts.Wait()
 }
 
 // beat sends one beat over the way in use, and over the other when that fails.
-func (b *beater) beat(ctx context.Context, flags uint8) {
-	b.seq++
-	way := "datagram"
+func (b *beater) beat(ctx context.Context) {
+	seq := b.nextSeq()
+	b.mu.Lock()
+	viaHTTP := b.viaHTTP
+	b.mu.Unlock()
+	first := b.lines[0]
 	tries := beatTries
-	if b.viaHTTP {
+	if viaHTTP {
 		tries = 1 // a line that heals is noticed by the datagram first: no connection has to recover
 	}
 	err := errUnanswered
 	if b.addr != "" {
-		err = b.overDatagram(ctx, tries, flags)
-		if err == nil && b.viaHTTP {
-			b.viaHTTP = false
-			b.log.Info("beats cross as datagrams again")
+		if err = b.datagram(ctx, first, seq, tries, 0, 0); ctx.Err() != nil && err != nil {
+			return // cut short: says nothing of the way
+		}
+		if err == nil || !viaHTTP {
+			b.count("datagram", err, seq)
 		}
 	}
-	if err != nil && (b.viaHTTP || b.addr == "") {
-		way = "http"
-		err = b.overHTTP(ctx, flags)
+	if err != nil && (viaHTTP || b.addr == "") {
+		err = b.post(ctx, first, seq, beatTries+2, 0)
+		if ctx.Err() != nil && err != nil {
+			return
+		}
+		b.count("http", err, seq)
 	}
-	if err == nil {
+	if err != nil {
+		b.miss(err)
+	}
+}
+
+// shout sends one beat over every line, as datagram and over HTTP, and waits
+// for the datagrams' answers. All copies are one beat to the centre: it hears
+// the first and answers the others from memory.
+func (b *beater) shout(ctx context.Context, window time.Duration, tries int, flags uint8) {
+	seq := b.nextSeq()
+	var datagrams sync.WaitGroup
+	for _, l := range b.lines {
+		if b.addr != "" {
+			datagrams.Go(func() { b.count("datagram", b.datagram(ctx, l, seq, tries, window/time.Duration(tries), flags), seq) })
+		}
+		if flags == 0 && !l.posting.CompareAndSwap(false, true) {
+			continue // the one before still tries to get through, with the same news
+		}
+		// It outlives ctx on purpose: a handshake may take longer than the gap to the next one.
+		b.posts.Go(func() {
+			defer l.posting.Store(false)
+			b.count("http", b.post(context.WithoutCancel(ctx), l, seq, 1, flags), seq)
+		})
+	}
+	datagrams.Wait()
+}
+
+func (b *beater) nextSeq() uint32 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seq++
+	return b.seq
+}
+
+// count notes how one way of a beat went.
+func (b *beater) count(way string, err error, seq uint32) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	outcome := "unanswered"
+	switch {
+	case err == nil:
+		outcome = "answered"
+		b.heardIn = max(b.heardIn, seq)
 		if b.missed > 0 {
 			select {
 			case b.back <- struct{}{}:
@@ -121,85 +254,46 @@ func (b *beater) beat(ctx context.Context, flags uint8) {
 			}
 		}
 		b.missed = 0
-		b.beats.WithLabelValues(way, "answered").Inc()
-		return
+		if way == "datagram" && b.viaHTTP {
+			b.viaHTTP = false
+			b.log.Info("beats cross as datagrams again")
+		}
+	case b.heardIn > seq, b.heardIn == seq && way == "http":
+		outcome = "overtaken"
 	}
+	b.beats.WithLabelValues(way, outcome).Inc()
+}
+
+// miss notes a beat that no way carried.
+func (b *beater) miss(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.missed++
-	b.beats.WithLabelValues(way, "unanswered").Inc()
 	if b.missed == beatsToSwitch && !b.viaHTTP {
 		b.viaHTTP = true
 		b.log.Warn("beats as datagrams stay unanswered; trying HTTP as well", "beat_address", b.addr, "err", err)
 	}
 }
 
-func (b *beater) message(try uint8, flags uint8) wire.Beat {
+func (b *beater) message(seq uint32, try uint8, flags uint8) wire.Beat {
 	power, runtime := b.power.flags()
+	every := b.every()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return wire.Beat{
-		ID: b.id, Start: b.start, Seq: b.seq, Try: try, Flags: power | flags, Runtime: runtime,
+		ID: b.id, Start: b.start, Seq: seq, Try: try, Flags: power | flags, Runtime: runtime, Every: every,
 		Boottime: b.clock.boottime(), NewestSeq: b.newestSeq(), Epoch: b.epoch,
 	}
 }
 
-func (b *beater) overDatagram(ctx context.Context, tries int, flags uint8) error {
-	deadline := time.Now().Add(beatEvery - 200*time.Millisecond)
-	wait := max(minTimeout, 2*b.rtt)
-	last := errors.New("the centre does not take its epoch back")
-	for try := uint8(1); int(try) <= tries && time.Now().Add(wait/2).Before(deadline) && ctx.Err() == nil; try++ {
-		heard, err := b.exchange(ctx, b.message(try, flags), wait)
-		switch {
-		case err == nil && heard:
-			return nil
-		case err == nil:
-			continue // the centre has restarted; say it again with its new epoch, at once
-		case !errors.Is(err, errUnanswered):
-			b.hangUp() // another network, another address: dial anew
-		}
-		last = err
+// learn takes in the centre's answer.
+func (b *beater) learn(r wire.Reply, own bool, sent, received time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.epoch = r.Epoch
+	if !own {
+		return // the answer to another try: its round trip is not known
 	}
-	return fmt.Errorf("%w after %d tries: %w", errUnanswered, tries, last)
-}
-
-// exchange sends one datagram and waits for its answer. Answers to earlier
-// tries that come late count as well: the site was heard.
-func (b *beater) exchange(ctx context.Context, m wire.Beat, wait time.Duration) (heard bool, err error) {
-	if b.conn == nil {
-		if b.conn, err = b.dial(ctx, "udp", b.addr); err != nil {
-			b.conn = nil
-			sleep(ctx, wait)
-			return false, fmt.Errorf("reach the centre at %s: %w", b.addr, err)
-		}
-	}
-	sent := b.clock.boottime()
-	until := time.Now().Add(wait)
-	if err := b.conn.SetDeadline(until); err != nil {
-		return false, err
-	}
-	if _, err := b.conn.Write(m.Marshal(b.key)); err != nil {
-		sleep(ctx, time.Until(until))
-		return false, fmt.Errorf("send beat: %w", err)
-	}
-	buf := make([]byte, wire.BeatSize+1)
-	for {
-		n, err := b.conn.Read(buf)
-		if err != nil {
-			if !isTimeout(err) {
-				sleep(ctx, time.Until(until)) // refused at once: still one try a second
-			}
-			return false, fmt.Errorf("%w: %w", errUnanswered, err)
-		}
-		r, err := wire.UnmarshalReply(buf[:n], b.key)
-		if err != nil || r.ID != m.ID || r.Start != m.Start || r.Seq != m.Seq {
-			continue
-		}
-		if r.Try == m.Try {
-			b.learn(r, sent, b.clock.boottime())
-		}
-		b.epoch = r.Epoch
-		return r.Heard, nil
-	}
-}
-
-func (b *beater) learn(r wire.Reply, sent, received time.Duration) {
 	b.clock.Anchor(r.Time, sent, received)
 	rtt := received - sent
 	if b.rtt == 0 {
@@ -208,61 +302,4 @@ func (b *beater) learn(r wire.Reply, sent, received time.Duration) {
 	b.rtt += (rtt - b.rtt) / 8 // RFC 6298 section 2.3
 	b.lastRTT.Store(int64(rtt))
 	b.heard.Store(int64(received))
-}
-
-// overHTTP sends the same beat as the body of a POST.
-func (b *beater) overHTTP(ctx context.Context, flags uint8) error {
-	ctx, cancel := context.WithTimeout(ctx, beatEvery-2*minTimeout)
-	defer cancel()
-	for try := uint8(beatTries + 1); try <= beatTries+2; try++ { // after those of the datagrams
-		m := b.message(try, flags)
-		sent := b.clock.boottime()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+wire.PathBeat, bytes.NewReader(m.Marshal(b.key)))
-		if err != nil {
-			return fmt.Errorf("beat over HTTP: %w", err)
-		}
-		req.Header.Set("Content-Type", "application/octet-stream")
-		resp, err := b.http.Do(req)
-		if err != nil {
-			b.http.CloseIdleConnections() // one that lost its peer would wait for its retransmissions
-			return fmt.Errorf("beat over HTTP: %w", err)
-		}
-		body, err := io.ReadAll(io.LimitReader(resp.Body, wire.BeatSize+1))
-		_ = resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("beat over HTTP: status %d", resp.StatusCode)
-		}
-		r, err := wire.UnmarshalReply(body, b.key)
-		if err != nil || !r.Answers(m) {
-			return fmt.Errorf("beat over HTTP: the answer is not the centre's")
-		}
-		b.epoch = r.Epoch
-		b.learn(r, sent, b.clock.boottime())
-		if r.Heard {
-			return nil
-		}
-	}
-	return errUnanswered
-}
-
-func (b *beater) hangUp() {
-	if b.conn != nil {
-		_ = b.conn.Close()
-		b.conn = nil
-	}
-}
-
-func isTimeout(err error) bool {
-	var ne net.Error
-	return errors.As(err, &ne) && ne.Timeout()
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

@@ -76,9 +76,13 @@ func (c *collector) run() {
 			}
 			pending = append(pending, m)
 			switch n {
-			case event:
+			case power, event:
 				// The event alone is kept when room runs out; the round it came in is like any other.
-				c.write(pending[len(pending)-1:], spool.Event)
+				if n == power {
+					c.gasp(pending[len(pending)-1:])
+				} else {
+					c.write(pending[len(pending)-1:], spool.Event)
+				}
 				c.write(pending[:len(pending)-1], spool.Samples)
 				pending = nil
 			case edge:
@@ -99,7 +103,8 @@ const (
 	noNews   news = iota
 	repeated      // a power reading like the last kept one: read every second, kept once a minute
 	edge          // an answer of another kind than before
-	event         // power changed, or the agent's first or last words
+	event         // the agent's first or last words
+	power         // power changed: an event that the centre is told of at once
 )
 
 // keepPower is how often an unchanged power reading is kept.
@@ -114,12 +119,12 @@ func (c *collector) note(m measured) news {
 	c.mu.Unlock()
 	switch {
 	case c.power.see(m.Result, m.began):
-		return event
+		return power
 	case m.Kind == thongsuot.ProbeAgent && (!known || stopping(m.Result)):
 		return event
 	case !known || before.Reason != m.Reason:
 		return edge
-	case m.Kind == thongsuot.ProbeUPS || m.Kind == thongsuot.ProbeMains:
+	case ofMains(m.Kind):
 		return c.thin(m)
 	default:
 		return noNews
@@ -138,6 +143,19 @@ func (c *collector) thin(m measured) news {
 	}
 	c.kept[m.Probe] = m.began
 	return noNews
+}
+
+// gaspPatience is what the disk gets to keep a change of power before the
+// centre is told of it anyway: a card that hangs must not cost the last gasp.
+const gaspPatience = 500 * time.Millisecond
+
+// gasp keeps a change of power, and lets it be told once it is on disk.
+func (c *collector) gasp(ms []measured) {
+	late := time.AfterFunc(gaspPatience, c.power.announce)
+	c.write(ms, spool.Event)
+	if late.Stop() {
+		c.power.announce()
+	}
 }
 
 func (c *collector) write(ms []measured, class spool.Class) {

@@ -21,6 +21,7 @@ type Config struct {
 	DataDir string        `yaml:"data_dir"` // spool and start counter. Default /var/lib/thongsuot-agent
 	Listen  string        `yaml:"listen"`   // metrics and status, loopback only; "" serves none. Default 127.0.0.1:9467
 	Round   time.Duration `yaml:"round"`    // results that change nothing are written and sent this often. Default 10s
+	Metered bool          `yaml:"metered"`  // every byte of the line is paid for: a beat each 30s instead of 5s. Default false
 	Procfs  string        `yaml:"procfs"`   // Default /proc
 	Sysfs   string        `yaml:"sysfs"`    // Default /sys
 	Centre  CentreConfig  `yaml:"centre"`
@@ -52,6 +53,9 @@ type ProbesConfig struct {
 	TCP     []TCPItem    `yaml:"tcp"`
 	UPS     []UPSItem    `yaml:"ups"`
 
+	// Devices that hang on the mains alone, where no UPS can be read.
+	Canaries []CanaryItem `yaml:"canaries"`
+
 	Contact string `yaml:"contact"` // e-mail or page of the operator, told to every portal in the User-Agent
 }
 
@@ -62,6 +66,7 @@ type (
 	ICMPItem   struct{ probes.ICMPConfig }
 	TCPItem    struct{ probes.TCPConfig }
 	UPSItem    struct{ probes.UPSConfig }
+	CanaryItem struct{ probes.CanaryConfig }
 )
 
 // UnmarshalYAML reads the item over its defaults.
@@ -87,6 +92,12 @@ func (i *TCPItem) UnmarshalYAML(decode func(any) error) error {
 func (i *UPSItem) UnmarshalYAML(decode func(any) error) error {
 	i.UPSConfig = probes.DefaultUPSConfig()
 	return decode(&i.UPSConfig)
+}
+
+// UnmarshalYAML reads the item over its defaults.
+func (i *CanaryItem) UnmarshalYAML(decode func(any) error) error {
+	i.CanaryConfig = probes.DefaultCanaryConfig()
+	return decode(&i.CanaryConfig)
 }
 
 // DefaultConfig measures the machine's own links and the national portal.

@@ -8,22 +8,33 @@ import (
 	"thongsuot/wire"
 )
 
-// powerStale is the age at which a power reading is no reading any more: a
-// beat must not claim mains from a sensor that has gone quiet.
-const powerStale = 45 * time.Second
+const (
+	// powerStale is the age at which a power reading is no reading any more: a
+	// beat must not claim mains from a sensor that has gone quiet.
+	powerStale = 45 * time.Second
+	// upsDead is how long a UPS that was on battery may be silent before its
+	// battery counts as low, as upsmon has it (its DEADTIME).
+	upsDead = 15 * time.Second
+)
 
 // powerState is what the power probes of this site say together: on battery if
-// any of them says so. It rides in every beat.
+// any of them says so. A canary only concludes, so it counts where nothing
+// measures. It rides in every beat.
 type powerState struct {
 	boottime func() time.Duration
-	changed  chan struct{} // told when on battery or low battery changed
+	changed  chan struct{} // told by announce
 
 	mu      sync.Mutex
 	sources map[string]powerReading // by probe
+	said    uint8                   // the bits of newsworthy as last seen
 }
+
+// newsworthy are the bits whose change does not wait for the next beat.
+const newsworthy = wire.FlagOnBattery | wire.FlagLowBattery
 
 type powerReading struct {
 	at        time.Duration
+	canary    bool
 	onBattery bool
 	low       bool
 	runtime   time.Duration
@@ -40,24 +51,31 @@ func (p *powerState) see(r thongsuot.Result, at time.Duration) bool {
 		return false
 	}
 	p.mu.Lock()
-	before, known := p.sources[r.Probe]
+	defer p.mu.Unlock()
 	p.sources[r.Probe] = reading
-	p.mu.Unlock()
-	if before.onBattery == reading.onBattery && before.low == reading.low {
-		return !known && reading.onBattery
-	}
+	flags, _ := p.sum(at)
+	before := p.said
+	p.said = flags & newsworthy
+	return p.said != before
+}
+
+// announce wakes whoever tells the centre; to be called once the change is on disk.
+func (p *powerState) announce() {
 	select {
 	case p.changed <- struct{}{}:
 	default:
 	}
-	return true
+}
+
+func ofMains(k thongsuot.ProbeKind) bool {
+	return k == thongsuot.ProbeUPS || k == thongsuot.ProbeMains || k == thongsuot.ProbeCanary
 }
 
 func readPower(r thongsuot.Result, at time.Duration) (powerReading, bool) {
-	if !r.OK() || r.Kind != thongsuot.ProbeUPS && r.Kind != thongsuot.ProbeMains {
+	if !r.OK() || !ofMains(r.Kind) {
 		return powerReading{}, false
 	}
-	p := powerReading{at: at}
+	p := powerReading{at: at, canary: r.Kind == thongsuot.ProbeCanary}
 	online, knowsOnline := r.Field(thongsuot.FieldOnline)
 	battery, knowsBattery := r.Field(thongsuot.FieldOnBattery)
 	if !knowsOnline && !knowsBattery {
@@ -74,24 +92,34 @@ func readPower(r thongsuot.Result, at time.Duration) (powerReading, bool) {
 
 // flags are the power bits of a beat, and the shortest predicted runtime.
 func (p *powerState) flags() (flags uint8, runtime time.Duration) {
-	now := p.boottime()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.sum(p.boottime())
+}
+
+func (p *powerState) sum(now time.Duration) (flags uint8, runtime time.Duration) {
+	var concluded uint8
 	for _, r := range p.sources {
-		if now-r.at > powerStale {
-			continue
-		}
-		if !r.onBattery {
+		switch {
+		case now-r.at > powerStale:
+		case r.canary && r.onBattery:
+			concluded |= wire.FlagOnBattery | wire.FlagCanary
+		case r.canary:
+			concluded |= wire.FlagMainsPresent | wire.FlagCanary
+		case !r.onBattery:
 			flags |= wire.FlagMainsPresent
-			continue
+		default:
+			flags |= wire.FlagOnBattery
+			if r.low || now-r.at > upsDead {
+				flags |= wire.FlagLowBattery
+			}
+			if runtime == 0 || r.runtime > 0 && r.runtime < runtime {
+				runtime = r.runtime
+			}
 		}
-		flags |= wire.FlagOnBattery
-		if r.low {
-			flags |= wire.FlagLowBattery
-		}
-		if runtime == 0 || r.runtime > 0 && r.runtime < runtime {
-			runtime = r.runtime
-		}
+	}
+	if flags == 0 {
+		flags = concluded
 	}
 	if flags&wire.FlagOnBattery != 0 {
 		flags &^= wire.FlagMainsPresent // one source on battery outweighs another that sees mains

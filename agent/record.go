@@ -105,6 +105,7 @@ var fieldNames = []string{
 	thongsuot.FieldInputVolts, thongsuot.FieldLoad, thongsuot.FieldUptime, thongsuot.FieldStopping,
 	thongsuot.FieldDropped, thongsuot.FieldSpoolRecords, thongsuot.FieldSpoolBytes,
 	thongsuot.FieldBeatRTT, thongsuot.FieldClockOffset,
+	thongsuot.FieldBeatEvery, thongsuot.FieldBeatHTTP, thongsuot.FieldShutdown,
 }
 
 func appendName(b []byte, name string) []byte {

@@ -49,6 +49,7 @@ type maker struct {
 	out       []probes.Probe
 	errs      []error
 	seen      map[string]bool
+	gateway   string // the first that is probed, "" for none
 }
 
 func (m *maker) add(field string, p probes.Probe, err error) {
@@ -80,6 +81,9 @@ func (m *maker) gateways() {
 		}
 	default:
 		addrs = []string{g}
+	}
+	if len(addrs) > 0 {
+		m.gateway = addrs[0]
 	}
 	for i, addr := range addrs {
 		c := probes.DefaultICMPConfig()
@@ -173,6 +177,17 @@ func (m *maker) items() {
 	for i, item := range m.cfg.Probes.UPS {
 		p, err := probes.NewUPS(item.UPSConfig)
 		m.add(fmt.Sprintf("probes.ups[%d]", i), p, err)
+	}
+	for i, item := range m.cfg.Probes.Canaries {
+		c := item.CanaryConfig
+		if c.Witness == "" {
+			c.Witness = m.gateway
+		}
+		if c.Witness == "" {
+			m.log.Warn("a canary cannot tell a power cut from a dead LAN without a witness", "canary", c.Name, "hint", "name an address behind the UPS: probes.canaries.witness")
+		}
+		p, err := probes.NewCanary(c)
+		m.add(fmt.Sprintf("probes.canaries[%d]", i), p, err)
 	}
 }
 

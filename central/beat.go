@@ -150,7 +150,7 @@ func observation(site string, now time.Time, b wire.Beat) incident.Observation {
 	return incident.Observation{
 		Site: site, At: now, Start: b.Start,
 		Beat: &incident.Beat{
-			OnBattery: has(wire.FlagOnBattery), LowBattery: has(wire.FlagLowBattery), MainsPresent: has(wire.FlagMainsPresent),
+			OnBattery: has(wire.FlagOnBattery), LowBattery: has(wire.FlagLowBattery), MainsPresent: has(wire.FlagMainsPresent), Canary: has(wire.FlagCanary),
 			ShuttingDown: has(wire.FlagShuttingDown), Stopping: has(wire.FlagStopping), Runtime: b.Runtime,
 		},
 	}

@@ -70,7 +70,7 @@ func (t *renderer) rows(s Status, at time.Time) []probeRow {
 // services.
 func rank(r thongsuot.Result) int {
 	kinds := []thongsuot.ProbeKind{
-		thongsuot.ProbeMains, thongsuot.ProbeUPS, "", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbeCaptive, thongsuot.ProbePortal,
+		thongsuot.ProbeMains, thongsuot.ProbeUPS, thongsuot.ProbeCanary, "", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbeCaptive, thongsuot.ProbePortal,
 	}
 	kind := r.Kind
 	if kind == thongsuot.ProbeICMP && strings.HasPrefix(r.Probe, "gateway") {
@@ -92,7 +92,7 @@ func short(target string) string {
 func (t *renderer) answer(r thongsuot.Result) look {
 	words := t.lang.Reason(r.Reason)
 	switch {
-	case r.OK() && (r.Kind == thongsuot.ProbeUPS || r.Kind == thongsuot.ProbeMains):
+	case r.OK() && (r.Kind == thongsuot.ProbeUPS || r.Kind == thongsuot.ProbeMains || r.Kind == thongsuot.ProbeCanary):
 		l := t.mains(r)
 		return l
 	case r.OK():

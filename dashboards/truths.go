@@ -56,7 +56,7 @@ func (t *renderer) power(v SiteView) (look, []string) {
 
 // sensor is the answer of the probe that knows most of mains power.
 func sensor(results []thongsuot.Result) (thongsuot.Result, bool) {
-	for _, kind := range []thongsuot.ProbeKind{thongsuot.ProbeUPS, thongsuot.ProbeMains} {
+	for _, kind := range []thongsuot.ProbeKind{thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary} {
 		for _, r := range results {
 			if r.Kind == kind && r.Reason != thongsuot.ReasonNotPresent {
 				return r, true

@@ -58,7 +58,7 @@ func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
 		return
 	}
 	switch r.Kind {
-	case thongsuot.ProbeUPS, thongsuot.ProbeMains:
+	case thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary:
 		battery, _ := r.Field(thongsuot.FieldOnBattery)
 		online, said := r.Field(thongsuot.FieldOnline)
 		if r.OK() && (battery == 1 || said && online == 0) {

@@ -73,6 +73,8 @@ func silent(f Facts) thongsuot.Verdict {
 		return verdict(down, power, "", certain)
 	case u.Known && u.OnBattery && u.Runtime > 0 && u.Runtime <= lowRuntime:
 		return verdict(down, power, "", thongsuot.ConfidenceHigh)
+	case u.Known && u.OnBattery && u.Concluded: // a canary may also have been unplugged
+		return verdict(down, power, "", likely, power, access)
 	case u.Known && u.OnBattery:
 		return verdict(down, power, thongsuot.SubNetworkGearUnpowered, likely, power, access)
 	case f.Words == WordsAgentStop:
@@ -234,6 +236,8 @@ func weakPower(f Facts) (thongsuot.Verdict, bool) {
 	switch {
 	case f.UPS.Known && f.UPS.OnBattery && f.UPS.Low:
 		return verdict(thongsuot.StateAtRisk, thongsuot.CausePower, thongsuot.SubLowBattery, certain), true
+	case f.UPS.Known && f.UPS.OnBattery && f.UPS.Concluded:
+		return verdict(thongsuot.StateAtRisk, thongsuot.CausePower, "", likely), true
 	case f.UPS.Known && f.UPS.OnBattery:
 		return verdict(thongsuot.StateAtRisk, thongsuot.CausePower, "", certain), true
 	case f.InputVolts > nominalVolts/2 && (f.InputVolts < nominalVolts*(1-voltsOff) || f.InputVolts > nominalVolts*(1+voltsOff)):

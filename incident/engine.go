@@ -89,9 +89,12 @@ type Beat struct {
 	OnBattery    bool          `json:"on_battery,omitempty"`
 	LowBattery   bool          `json:"low_battery,omitempty"`
 	MainsPresent bool          `json:"mains_present,omitempty"` // a sensor works and sees mains
+	Canary       bool          `json:"canary,omitempty"`        // mains are concluded from a device of the office, not measured
 	ShuttingDown bool          `json:"shutting_down,omitempty"` // the machine goes down
 	Stopping     bool          `json:"stopping,omitempty"`      // the agent ends
 	Runtime      time.Duration `json:"runtime,omitempty"`       // predicted time on battery, 0 when not told
+	Every        time.Duration `json:"every,omitempty"`         // until the next beat, 0 for Config.Beat
+	OverHTTP     bool          `json:"over_http,omitempty"`     // came over HTTP: datagrams are blocked on the way
 }
 
 // Engine holds what is known of every active site.

@@ -75,6 +75,7 @@ type UPS struct {
 	Known     bool
 	OnBattery bool // and not in a self test
 	Low       bool
+	Concluded bool          // from a canary: a device of the office that has no battery is dead while another answers
 	Runtime   time.Duration // predicted, at the silence; 0 where not told
 }
 

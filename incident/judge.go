@@ -49,7 +49,7 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 	sees := s.look(now, e.cfg)
 	f := sees.facts()
 	if s.Gap == nil || !s.Power.At.Before(s.Gap.End) { // else it is from before a silence
-		f.UPS = UPS{Known: s.Power.Known, OnBattery: s.Power.OnBattery && now.Sub(s.Power.Since) >= e.cfg.HoldBattery, Low: s.Power.Low, Runtime: s.Power.Runtime}
+		f.UPS = UPS{Known: s.Power.Known, OnBattery: s.Power.OnBattery && now.Sub(s.Power.Since) >= e.cfg.HoldBattery, Low: s.Power.Low, Concluded: s.Power.Concluded, Runtime: s.Power.Runtime}
 	}
 	failing := sees.failing()
 	if len(failing) > 0 && s.Power.OnBattery {
@@ -244,6 +244,9 @@ func isHop(probe string) bool {
 func nameFailure(t *target) bool { return strings.HasPrefix(string(t.Bad.Reason), "dns_") }
 
 func (p power) evidence() []thongsuot.Evidence {
+	if p.Concluded {
+		return []thongsuot.Evidence{{Code: thongsuot.EvidenceMainsLost, At: p.Since}}
+	}
 	out := []thongsuot.Evidence{{Code: thongsuot.EvidenceOnBattery, At: p.Since, Value: p.Runtime.Seconds()}}
 	if p.Low {
 		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceLowBattery, At: p.At})

@@ -57,7 +57,7 @@ func (e *Engine) judgeSilent(s *site, unheard int, now time.Time) judged {
 func (q *silence) facts() Facts {
 	return Facts{
 		Silent: true, Words: q.words(), MainsSeen: q.Said.MainsPresent, // beats say it every few seconds, so it was there moments before
-		UPS: UPS{Known: q.Power.Known, OnBattery: q.Power.OnBattery, Low: q.Power.Low, Runtime: max(q.Power.Runtime-q.Since.Sub(q.Power.At), 0)},
+		UPS: UPS{Known: q.Power.Known, OnBattery: q.Power.OnBattery, Low: q.Power.Low, Concluded: q.Power.Concluded, Runtime: max(q.Power.Runtime-q.Since.Sub(q.Power.At), 0)},
 	}
 }
 

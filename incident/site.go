@@ -46,12 +46,17 @@ type site struct {
 	Again     int       `json:"again,omitempty"`     // how many began in that second
 }
 
+// measuredFor is how long a measured reading outweighs a canary's. A sensor that
+// works speaks once a minute at least.
+const measuredFor = 2 * time.Minute
+
 // power is what the newest source said about mains at the site.
 type power struct {
 	At        time.Time     `json:"at,omitzero"`
 	Known     bool          `json:"known,omitempty"` // a sensor works
 	OnBattery bool          `json:"on_battery,omitempty"`
 	Low       bool          `json:"low,omitempty"`
+	Concluded bool          `json:"concluded,omitempty"` // from a canary, not measured
 	Runtime   time.Duration `json:"runtime,omitempty"`
 	Since     time.Time     `json:"since,omitzero"` // of OnBattery
 }
@@ -86,7 +91,7 @@ func (s *site) take(o Observation) {
 	if o.Beat != nil {
 		s.Said = *o.Beat
 		b := o.Beat
-		s.seePower(power{At: o.At, Known: b.OnBattery || b.MainsPresent, OnBattery: b.OnBattery, Low: b.LowBattery, Runtime: b.Runtime})
+		s.seePower(power{At: o.At, Known: b.OnBattery || b.MainsPresent, OnBattery: b.OnBattery, Low: b.LowBattery, Concluded: b.Canary, Runtime: b.Runtime})
 	}
 	for _, r := range o.Results {
 		if r.At.After(o.At.Add(time.Minute)) {
@@ -134,7 +139,7 @@ func (s *site) fold(r thongsuot.Result, arrival time.Time) {
 		s.Gap.fold(r, arrival)
 	}
 	switch r.Kind {
-	case thongsuot.ProbeUPS, thongsuot.ProbeMains:
+	case thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary:
 		s.foldPower(r)
 	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal, thongsuot.ProbeCaptive:
 		s.foldTarget(r)
@@ -184,7 +189,10 @@ func (s *site) foldPower(r thongsuot.Result) {
 	if _, isNew := s.keep(r); !isNew || !r.OK() {
 		return
 	}
-	p := power{At: r.At, Known: true}
+	p := power{At: r.At, Known: true, Concluded: r.Kind == thongsuot.ProbeCanary}
+	if p.Concluded && s.Power.Known && !s.Power.Concluded && p.At.Sub(s.Power.At) < measuredFor {
+		return // what measures outweighs what concludes
+	}
 	if v, ok := r.Field(thongsuot.FieldOnBattery); ok {
 		p.OnBattery = v == 1
 	} else if v, ok := r.Field(thongsuot.FieldOnline); ok {

@@ -93,6 +93,7 @@ var english = map[string]string{
 	"probe.ups":       "UPS",
 	"probe.mains":     "mains",
 	"probe.captive":   "check for a login page of the network",
+	"probe.canary":    "mains canary",
 
 	"evidence.beats_unanswered":   "%s consecutive heartbeats missing since %s",
 	"evidence.heard_again":        "heard again at %s",

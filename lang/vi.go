@@ -94,6 +94,7 @@ var vietnamese = map[string]string{
 	"probe.ups":       "bộ lưu điện (UPS)",
 	"probe.mains":     "điện lưới",
 	"probe.captive":   "kiểm tra trang chặn của nhà mạng",
+	"probe.canary":    "thiết bị báo điện lưới",
 
 	"evidence.beats_unanswered":   "%s tín hiệu sống liên tiếp không đến từ %s",
 	"evidence.heard_again":        "nhận lại được tín hiệu lúc %s",

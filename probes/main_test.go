@@ -58,9 +58,10 @@ var promised = map[thongsuot.ProbeKind]string{
 		"http_4xx http_5xx http_status http_error body_mismatch skipped error",
 	thongsuot.ProbeCaptive: "captive http_4xx http_5xx http_timeout http_error connect_refused connect_timeout " +
 		"connect_reset connect_unreachable dns_timeout dns_nxdomain dns_servfail dns_error",
-	thongsuot.ProbeUPS:   "no_data not_present no_permission bad_reply error",
-	thongsuot.ProbeMains: "not_present no_data no_permission error",
-	thongsuot.ProbeBoot:  "not_present no_permission bad_reply error probe_hang",
+	thongsuot.ProbeUPS:    "no_data not_present no_permission bad_reply error",
+	thongsuot.ProbeMains:  "not_present no_data no_permission error",
+	thongsuot.ProbeBoot:   "not_present no_permission bad_reply error probe_hang",
+	thongsuot.ProbeCanary: "no_data not_present no_permission",
 }
 
 var seen struct {
@@ -150,6 +151,8 @@ func build(cfg any) (probes.Probe, error) {
 		return probes.NewMains(c)
 	case probes.BootConfig:
 		return probes.NewBoot(c)
+	case probes.CanaryConfig:
+		return probes.NewCanary(c)
 	default:
 		panic(fmt.Sprintf("no such configuration: %T", cfg))
 	}
@@ -205,6 +208,8 @@ func child(what string) error {
 		g, err := probes.Gateways("/proc")
 		fmt.Println(g, err)
 		return nil
+	case "canary":
+		return childCanary()
 	case "dns":
 		return childDNS()
 	case "echo":
@@ -228,6 +233,7 @@ func childProbe() error {
 		thongsuot.ProbeUPS:     decode[probes.UPSConfig](j.Config),
 		thongsuot.ProbeMains:   decode[probes.MainsConfig](j.Config),
 		thongsuot.ProbeBoot:    decode[probes.BootConfig](j.Config),
+		thongsuot.ProbeCanary:  decode[probes.CanaryConfig](j.Config),
 	}[j.Kind]
 	p, err := build(must(cfg()))
 	if err != nil {

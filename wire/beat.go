@@ -13,6 +13,12 @@ import (
 // a forged sender makes nobody receive more than was sent.
 const BeatSize = 60
 
+// BeatEvery is the pace of beats that announce none.
+const BeatEvery = 5 * time.Second
+
+// MaxEvery is the slowest pace that can be announced.
+const MaxEvery = 255 * time.Second
+
 const (
 	beatMagic   = 0x5453 // "TS"
 	beatVersion = 1
@@ -29,6 +35,7 @@ const (
 	FlagMainsPresent             // a mains sensor works here and sees mains
 	FlagShuttingDown             // the machine goes down
 	FlagStopping                 // the agent ends, the machine stays
+	FlagCanary                   // what is said of mains is concluded from a device of the office, not measured
 )
 
 // Errors of reading a beat. Neither is answered.
@@ -47,6 +54,7 @@ type Beat struct {
 	Flags     uint8
 	Runtime   time.Duration // predicted time on battery, whole seconds, 0 when not known
 	Boottime  time.Duration // CLOCK_BOOTTIME at sending, whole milliseconds
+	Every     time.Duration // until the next beat, whole seconds, at most MaxEvery; 0 for BeatEvery
 	NewestSeq uint64        // newest spooled record
 	Epoch     uint32        // of the centre as last heard; another one is answered but not believed
 }
@@ -68,7 +76,8 @@ func (b Beat) Marshal(key [32]byte) []byte {
 	frame(out, kindBeat, b.ID, b.Start, b.Seq, b.Try)
 	out[21] = b.Flags
 	binary.BigEndian.PutUint16(out[22:], clampUint16(b.Runtime/time.Second))
-	binary.BigEndian.PutUint64(out[24:], uint64(b.Boottime/time.Millisecond))
+	binary.BigEndian.PutUint64(out[24:], uint64(b.Boottime/time.Millisecond)%(1<<43))
+	out[24] = uint8(min(max(b.Every, 0), MaxEvery) / time.Second) // the upper bits of a time that needs 43
 	binary.BigEndian.PutUint64(out[32:], b.NewestSeq)
 	binary.BigEndian.PutUint32(out[40:], b.Epoch)
 	return seal(out, key)
@@ -96,6 +105,7 @@ func UnmarshalBeat(datagram []byte, key [32]byte) (Beat, error) {
 
 		Runtime:   time.Duration(binary.BigEndian.Uint16(datagram[22:])) * time.Second,
 		Boottime:  time.Duration(binary.BigEndian.Uint64(datagram[24:])%(1<<43)) * time.Millisecond,
+		Every:     time.Duration(datagram[24]) * time.Second,
 		NewestSeq: binary.BigEndian.Uint64(datagram[32:]),
 		Epoch:     binary.BigEndian.Uint32(datagram[40:]),
 	}
