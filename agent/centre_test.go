@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ type centre struct {
 	deaf     bool                                       // datagrams are not answered
 	results  []thongsuot.Result
 	seqs     map[uint64]int
+	seqsOf   [][]uint64 // records that came with each of results
 	writes   []wire.Header
 	beats    []wire.Beat
 	httpBeat int
@@ -106,6 +108,15 @@ func (c *centre) take(h wire.Header, rs []thongsuot.Result) int {
 		}
 	}
 	c.results = append(c.results, rs...)
+	for range rs {
+		var all []uint64
+		for _, s := range h.Seq {
+			for n := s.From; n <= s.To; n++ {
+				all = append(all, n)
+			}
+		}
+		c.seqsOf = append(c.seqsOf, all)
+	}
 	for _, s := range h.Seq {
 		for n := s.From; n <= s.To; n++ {
 			c.seqs[n]++
@@ -178,6 +189,11 @@ func (c *centre) tell() {
 	case c.events <- struct{}{}:
 	default:
 	}
+}
+
+// seqOf is the oldest record that can hold the first result for which is holds.
+func (c *centre) seqOf(is func(thongsuot.Result) bool) uint64 {
+	return slices.Min(c.seqsOf[slices.IndexFunc(c.results, is)])
 }
 
 // until waits until what was taken in satisfies cond.

@@ -90,9 +90,50 @@ func TestPowerRidesInTheBeat(t *testing.T) {
 	if p.See(stale, now) {
 		t.Error("a UPS that says nothing is news of power")
 	}
-	now += 2 * time.Minute
+	p.See(off, now)
+	now += 20 * time.Second
+	if flags, _ := p.Flags(); flags != wire.FlagOnBattery|wire.FlagLowBattery {
+		t.Errorf("flags %b", flags)
+	}
+	now += 100 * time.Second
 	if flags, _ := p.Flags(); flags != 0 {
 		t.Errorf("a reading of two minutes ago still claims %b", flags)
+	}
+}
+
+func canarySays(online float64) thongsuot.Result {
+	return thongsuot.Result{Probe: "canary", Kind: thongsuot.ProbeCanary, Reason: thongsuot.ReasonOK, Fields: []thongsuot.Field{{Name: thongsuot.FieldOnline, Value: online}}}
+}
+
+// A canary counts where nothing measures, and says that it only concludes.
+func TestCanaryCountsWhereNothingMeasures(t *testing.T) {
+	now := time.Hour
+	p := agent.NewPowerState(func() time.Duration { return now })
+	if p.See(canarySays(1), now) || !p.See(canarySays(0), now) {
+		t.Error("its death alone is news")
+	}
+	if flags, _ := p.Flags(); flags != wire.FlagOnBattery|wire.FlagCanary {
+		t.Errorf("flags %b", flags)
+	}
+	if !p.See(ups(thongsuot.Field{Name: thongsuot.FieldOnBattery, Value: 0}), now) {
+		t.Error("a UPS that sees mains is news against it")
+	}
+	if flags, _ := p.Flags(); flags != wire.FlagMainsPresent {
+		t.Errorf("flags %b", flags)
+	}
+}
+
+// A UPS that went silent on battery is taken for empty, as upsmon does.
+func TestSilentUPSOnBatteryCountsAsLow(t *testing.T) {
+	now := time.Hour
+	p := agent.NewPowerState(func() time.Duration { return now })
+	p.See(ups(thongsuot.Field{Name: thongsuot.FieldOnBattery, Value: 1}), now)
+	if flags, _ := p.Flags(); flags != wire.FlagOnBattery {
+		t.Errorf("flags %b", flags)
+	}
+	now += 16 * time.Second
+	if flags, _ := p.Flags(); flags != wire.FlagOnBattery|wire.FlagLowBattery {
+		t.Errorf("flags %b", flags)
 	}
 }
 

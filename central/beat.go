@@ -72,6 +72,14 @@ func (g *guard) started(site string, start uint32) {
 	}
 }
 
+// way is how a beat came; it labels a metric.
+type way string
+
+const (
+	overUDP  way = "datagram"
+	overHTTP way = "http"
+)
+
 // beats answers signs of life, over UDP and over HTTP.
 type beats struct {
 	tokens *tokens
@@ -87,25 +95,26 @@ func newBeats(t *tokens, lp *loop, g *guard, epoch uint32, log *slog.Logger, reg
 	b := &beats{
 		tokens: t, loop: lp, guard: g, epoch: epoch, now: time.Now, log: log,
 		count: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "thongsuot_beats_total", Help: "Beats that arrived, by outcome: heard, repeated, old_epoch, replayed, forged, unknown, malformed, failed.",
-		}, []string{"outcome"}),
+			Name: "thongsuot_beats_total", Help: "Beats that arrived, by way (datagram, http) and outcome: heard, repeated, old_epoch, replayed, forged, unknown, malformed, failed.",
+		}, []string{"way", "outcome"}),
 	}
 	reg.MustRegister(b.count)
 	for _, outcome := range []string{"heard", "repeated", "old_epoch", "replayed", "forged", "unknown", "malformed", "failed"} {
-		b.count.WithLabelValues(outcome)
+		b.count.WithLabelValues(string(overUDP), outcome)
+		b.count.WithLabelValues(string(overHTTP), outcome)
 	}
 	return b
 }
 
 // take answers one datagram; nil is no answer. Whoever cannot prove to be a
 // site gets none, so that the port tells a scanner nothing.
-func (b *beats) take(ctx context.Context, datagram []byte) []byte {
-	outcome, reply := b.judge(ctx, datagram)
-	b.count.WithLabelValues(outcome).Inc()
+func (b *beats) take(ctx context.Context, w way, datagram []byte) []byte {
+	outcome, reply := b.judge(ctx, w, datagram)
+	b.count.WithLabelValues(string(w), outcome).Inc()
 	return reply
 }
 
-func (b *beats) judge(ctx context.Context, datagram []byte) (outcome string, reply []byte) {
+func (b *beats) judge(ctx context.Context, w way, datagram []byte) (outcome string, reply []byte) {
 	id, err := wire.BeatID(datagram)
 	if err != nil {
 		return "malformed", nil
@@ -136,7 +145,7 @@ func (b *beats) judge(ctx context.Context, datagram []byte) (outcome string, rep
 	if kept != nil {
 		return "repeated", kept
 	}
-	if err := b.loop.observe(ctx, observation(token.Site, now, beat)); err != nil {
+	if err := b.loop.observe(ctx, observation(token.Site, now, w, beat)); err != nil {
 		b.log.Error("beat heard, its change waits for the ledger", "err", err, "site", token.Site)
 	}
 	answer.Heard = true
@@ -145,13 +154,14 @@ func (b *beats) judge(ctx context.Context, datagram []byte) (outcome string, rep
 	return "heard", reply
 }
 
-func observation(site string, now time.Time, b wire.Beat) incident.Observation {
+func observation(site string, now time.Time, w way, b wire.Beat) incident.Observation {
 	has := func(flag uint8) bool { return b.Flags&flag != 0 }
 	return incident.Observation{
 		Site: site, At: now, Start: b.Start,
 		Beat: &incident.Beat{
 			OnBattery: has(wire.FlagOnBattery), LowBattery: has(wire.FlagLowBattery), MainsPresent: has(wire.FlagMainsPresent), Canary: has(wire.FlagCanary),
 			ShuttingDown: has(wire.FlagShuttingDown), Stopping: has(wire.FlagStopping), Runtime: b.Runtime,
+			Every: b.Every, OverHTTP: w == overHTTP,
 		},
 	}
 }
@@ -168,7 +178,7 @@ func (b *beats) serve(ctx context.Context, conn net.PacketConn) {
 			b.log.Warn("beat not read", "err", err)
 			continue
 		}
-		if reply := b.take(ctx, buf[:n]); reply != nil {
+		if reply := b.take(ctx, overUDP, buf[:n]); reply != nil {
 			_, _ = conn.WriteTo(reply, from) // lost like any datagram: the agent tries again
 		}
 	}
@@ -181,7 +191,7 @@ func (b *beats) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not a beat", http.StatusBadRequest)
 		return
 	}
-	reply := b.take(r.Context(), body)
+	reply := b.take(r.Context(), overHTTP, body)
 	if reply == nil {
 		http.Error(w, "not a beat of a known site", http.StatusUnauthorized)
 		return

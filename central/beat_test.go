@@ -3,8 +3,10 @@ package central_test
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +38,7 @@ func TestDuplicateIsAnsweredFromMemory(t *testing.T) {
 	if !ok1 || !ok2 || first != second {
 		t.Errorf("%+v %v, then %+v %v", first, ok1, second, ok2)
 	}
-	if got := h.metric(`thongsuot_beats_total{outcome="heard"}`); got != "1" {
+	if got := h.metric(`thongsuot_beats_total{outcome="heard",way="datagram"}`); got != "1" {
 		t.Errorf("heard %s times", got)
 	}
 }
@@ -59,7 +61,7 @@ func TestWhoCannotProveItselfGetsNoAnswer(t *testing.T) {
 			if r, ok := b.send(datagram); ok {
 				t.Errorf("answered: %+v", r)
 			}
-			if got := h.metric(`thongsuot_beats_total{outcome="` + outcome + `"}`); got != "1" {
+			if got := h.metric(`thongsuot_beats_total{outcome="` + outcome + `",way="datagram"}`); got != "1" {
 				t.Errorf("counted as %s: %q", outcome, got)
 			}
 		})
@@ -138,10 +140,106 @@ func TestBeatOverHTTP(t *testing.T) {
 	if status != http.StatusOK || err != nil || !r.Heard {
 		t.Errorf("%d %v %+v", status, err, r)
 	}
+	if got := h.metric(`thongsuot_beats_total{outcome="heard",way="http"}`); got != "1" {
+		t.Errorf("counted %q over HTTP", got)
+	}
+	if page := h.get("site/25051"); !strings.Contains(page, "qua HTTPS") {
+		t.Error("the page does not say that beats come over HTTPS")
+	}
 	if status, _ := post([]byte("noise")); status != http.StatusUnauthorized {
 		t.Errorf("noise: %d", status)
 	}
 	if status, _ := post(bytes.Repeat([]byte("x"), 10_000)); status != http.StatusBadRequest {
 		t.Errorf("a large body: %d", status)
+	}
+}
+
+// Whoever floods the port with noise, forgeries and recordings gets no answer,
+// and does not keep a site from being heard with the tries of one beat.
+func TestFloodDrownsNobody(t *testing.T) {
+	h := newHouse(t)
+	b := h.beater("25051")
+	b.meet()
+	old := b.beat.Marshal(b.key)
+	if r, ok := b.send(old); !ok || !r.Heard {
+		t.Fatal("a good beat was not heard")
+	}
+	b.beat.Seq = 2
+	if r, ok := b.send(b.beat.Marshal(b.key)); !ok || !r.Heard {
+		t.Fatal("a good beat was not heard")
+	}
+	forged := b.beat
+	forged.Seq, forged.Flags = 1000, wire.FlagShuttingDown
+	bad := forged.Marshal([32]byte{1})
+	flood, err := net.Dial("udp", h.server.BeatAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer flood.Close()
+	end := make(chan struct{})
+	var flooding sync.WaitGroup
+	flooding.Go(func() {
+		for {
+			select {
+			case <-end:
+				return
+			default:
+			}
+			for _, d := range [][]byte{old, bad, []byte("GET / HTTP/1.1\r\n\r\n")} {
+				_, _ = flood.Write(d)
+			}
+		}
+	})
+	for seq := uint32(3); seq < 23; seq++ {
+		b.beat.Seq, b.beat.Try = seq, 1
+		heard := false
+		for ; !heard && b.beat.Try <= 4; b.beat.Try++ {
+			r, ok := b.send(b.beat.Marshal(b.key))
+			heard = ok && r.Heard && r.Seq == seq
+		}
+		if !heard {
+			t.Fatalf("beat %d is lost in the flood", seq)
+		}
+	}
+	close(end)
+	flooding.Wait()
+	if err := flood.SetReadDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := flood.Read(make([]byte, 100)); err == nil {
+		t.Errorf("the flood was answered with %d bytes", n)
+	}
+	for _, outcome := range []string{"replayed", "forged", "malformed"} {
+		if got := h.metric(`thongsuot_beats_total{outcome="` + outcome + `",way="datagram"}`); got == "0" || got == "" {
+			t.Errorf("%s datagrams are not counted: %q", outcome, got)
+		}
+	}
+}
+
+// One beat that comes over several lines and ways at once, as the last gasp
+// does, is heard once and answered on each.
+func TestOneBeatOverEveryWay(t *testing.T) {
+	h := newHouse(t)
+	b := h.beater("25051")
+	b.meet()
+	b.beat.Flags, b.beat.Runtime = wire.FlagOnBattery, 9*time.Minute
+	d := b.beat.Marshal(b.key)
+	if r, ok := b.send(d); !ok || !r.Heard {
+		t.Fatal("a good beat was not heard")
+	}
+	second := h.beater("25051")
+	if r, ok := second.send(d); !ok || !r.Heard {
+		t.Error("the copy over another line got no answer")
+	}
+	resp, err := http.Post("http://"+h.server.WriteAddr()+wire.PathBeat, "application/octet-stream", bytes.NewReader(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("the copy over HTTP: status %d", resp.StatusCode)
+	}
+	if got := h.metric(`thongsuot_beats_total{outcome="heard",way="datagram"}`); got != "1" {
+		t.Errorf("heard %s times", got)
 	}
 }

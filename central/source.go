@@ -75,6 +75,7 @@ func (s *source) status(site thongsuot.Site) dashboards.Status {
 	}
 	out := dashboards.Status{
 		Site: site, Verdict: st.Verdict, Since: st.Since, LastHeard: st.Heard, Suspect: st.Suspect, Probes: st.Results,
+		BeatEvery: st.Said.Every, OverHTTP: st.Said.OverHTTP,
 	}
 	if st.Incident != "" {
 		out.Incidents = []string{st.Incident}

@@ -22,10 +22,10 @@ type probeRow struct {
 }
 
 const (
-	// heardWithin is how long after its last sign of life a site still counts
-	// as connected here: the longest silence, of 12 beats of 5 s, that is not
-	// told to anyone.
-	heardWithin = time.Minute
+	// usualBeat is the pace of beats that announce none.
+	usualBeat = 5 * time.Second
+	// mostBeats is the longest silence, in beats, that is not told to anyone.
+	mostBeats = 12
 	// oldAfter is the age from which an answer is marked as old although its
 	// site is connected: the slowest probe asks each 15 min.
 	oldAfter = 20 * time.Minute
@@ -37,7 +37,13 @@ func (s Status) heard(at time.Time) bool {
 	silent := slices.ContainsFunc(s.Verdict.Evidence, func(e thongsuot.Evidence) bool {
 		return e.Code == thongsuot.EvidenceBeatsUnanswered && !s.LastHeard.After(e.At)
 	})
-	return !s.LastHeard.IsZero() && at.Sub(s.LastHeard) <= heardWithin && !silent
+	return !s.LastHeard.IsZero() && at.Sub(s.LastHeard) <= s.heardWithin() && !silent
+}
+
+// heardWithin is how long after its last sign of life a site still counts as
+// connected here.
+func (s Status) heardWithin() time.Duration {
+	return mostBeats * cmp.Or(s.BeatEvery, usualBeat)
 }
 
 // rows are the latest answers, in the order of the way to the world. What
@@ -58,7 +64,7 @@ func (t *renderer) rows(s Status, at time.Time) []probeRow {
 		if !r.OK() || r.Kind == thongsuot.ProbeDNS || r.Kind == thongsuot.ProbePortal {
 			row.Detail = r.Detail // of a good page: who issued its certificate
 		}
-		if age := at.Sub(r.At); age > oldAfter || age > heardWithin && !s.heard(at) {
+		if age := at.Sub(r.At); age > oldAfter || age > s.heardWithin() && !s.heard(at) {
 			row.Age = t.lang.T("page.old", t.lasted(age))
 		}
 		rows = append(rows, row)

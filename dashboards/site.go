@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"time"
 
 	"thongsuot"
@@ -68,6 +69,7 @@ func (t *renderer) facts(v SiteView) []fact {
 	}
 	facts := []fact{
 		{t.lang.T("page.agent.heard"), t.instant(v.LastHeard)},
+		{t.lang.T("page.agent.beat"), t.beatWay(v.Status)},
 		{t.lang.T("page.agent.version"), said(a.Version != "", a.Version)},
 		{t.lang.T("page.agent.uptime"), said(a.Uptime > 0, t.lasted(a.Uptime))},
 		{t.lang.T("page.agent.boot"), said(a.Boot != "", a.Boot)},
@@ -78,6 +80,15 @@ func (t *renderer) facts(v SiteView) []fact {
 		return []fact{{t.lang.T("page.agent.heard"), t.lang.T("page.link.never")}}
 	}
 	return facts
+}
+
+// beatWay is how signs of life come, and how often.
+func (t *renderer) beatWay(s Status) string {
+	way := "page.agent.beat_datagram"
+	if s.OverHTTP {
+		way = "page.agent.beat_http"
+	}
+	return t.lang.T(way, t.lasted(cmp.Or(s.BeatEvery, usualBeat)))
 }
 
 // Installed reports whether the site takes part.

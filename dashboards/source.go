@@ -41,6 +41,8 @@ type Status struct {
 	Since     time.Time          // since when its state has been what it is; zero where not known
 	LastHeard time.Time          // zero for never
 	Suspect   bool               // beats are missing, not yet enough to tell anyone
+	BeatEvery time.Duration      // pace of beats that the agent announced; 0 for the usual one
+	OverHTTP  bool               // beats come over HTTP, since datagrams are blocked on the way
 	Probes    []thongsuot.Result // the latest answer of each probe
 	Incidents []string           // IDs of those that go on
 }

@@ -24,7 +24,15 @@ type silence struct {
 // each. It counts from the centre's own return at the earliest.
 func (s *site) unheard(now, grace time.Time, cfg Config) int {
 	from := later(s.Heard, grace)
-	return max(int((now.Sub(from)-cfg.Grace)/cfg.Beat), 0)
+	return max(int((now.Sub(from)-cfg.Grace)/s.Said.pace(cfg)), 0)
+}
+
+// pace is the time to the next beat: what the last one announced.
+func (b Beat) pace(cfg Config) time.Duration {
+	if b.Every > 0 {
+		return b.Every
+	}
+	return cfg.Beat
 }
 
 // patience is how many unheard beats are told as silence: one more than the
@@ -56,10 +64,18 @@ func (e *Engine) judgeSilent(s *site, unheard int, now time.Time) judged {
 // facts are what is known of a silence while it lasts.
 func (q *silence) facts() Facts {
 	return Facts{
-		Silent: true, Words: q.words(), MainsSeen: q.Said.MainsPresent, // beats say it every few seconds, so it was there moments before
+		Silent: true, Words: q.words(), MainsSeen: q.mainsSeen(),
 		UPS: UPS{Known: q.Power.Known, OnBattery: q.Power.OnBattery, Low: q.Power.Low, Concluded: q.Power.Concluded, Runtime: max(q.Power.Runtime-q.Since.Sub(q.Power.At), 0)},
 	}
 }
+
+// seenWithin is how old the word of a mains sensor may be at a silence to say
+// that the mains were there when it began.
+const seenWithin = 10 * time.Second
+
+// mainsSeen reports whether a beat saw mains moments before the silence: the
+// last one did, and the next was due soon after.
+func (q *silence) mainsSeen() bool { return q.Said.MainsPresent && q.Said.Every <= seenWithin }
 
 func (q *silence) words() Words {
 	switch {

@@ -220,3 +220,50 @@ func TestBatteryOfBeforeIsNotOfNow(t *testing.T) {
 	s.mute, s.start, s.boot, s.beat = false, 2, "boot-2", incident.Beat{}
 	s.write(0, healthy()...).want("closed down power high") // no beat yet, the UPS not read yet
 }
+
+// An agent that beats more slowly, on battery or to spare a metered line, is
+// missed at the pace that it announced.
+func TestSilenceCountsTheAnnouncedPace(t *testing.T) {
+	s := newScene(t).run(time.Minute)
+	s.beat = incident.Beat{Every: 30 * time.Second, MainsPresent: true}
+	s.run(5 * time.Second)
+	s.mute = true
+	s.run(61 * time.Second).want() // twelve beats of 5 s, but only two of 30 s, with grace for the tries
+	s.run(time.Second).want("opened down unknown low") // the mains were seen too long before to speak for them
+	s.mute = false
+	s.run(30 * time.Second).want("closed down unknown low")
+	s.beat = incident.Beat{}
+	s.run(5 * time.Second)
+	s.mute = true
+	s.run(20 * time.Second)
+	if st, _ := s.e.Status("25051", s.now); st.Unheard < 3 {
+		t.Errorf("back at the usual pace, unheard %d", st.Unheard)
+	}
+}
+
+// A canary concludes: its word is believed less than a UPS's, and not at all
+// against one that works.
+func TestCanaryIsBelievedLessThanAUPS(t *testing.T) {
+	dark := ok("canary", thongsuot.ProbeCanary)
+	dark.Fields = []thongsuot.Field{{Name: thongsuot.FieldOnline, Value: 0}}
+	s := newScene(t).run(time.Minute)
+	s.beat = incident.Beat{OnBattery: true, Canary: true}
+	s.write(0, dark).run(10 * time.Second).want("opened at_risk power medium")
+	if e := s.openEvidence(); len(e) != 1 || e[0].Code != thongsuot.EvidenceMainsLost {
+		t.Errorf("evidence %+v", e)
+	}
+	s.mute = true
+	s.run(time.Minute).want("worse down power medium")
+
+	s = newScene(t).run(time.Minute)
+	ups := ok("ups", thongsuot.ProbeUPS)
+	ups.Fields = []thongsuot.Field{{Name: thongsuot.FieldOnBattery, Value: 0}}
+	s.beat = incident.Beat{MainsPresent: true}
+	s.write(0, ups).run(5 * time.Second)
+	s.write(0, dark).run(10 * time.Second).want()
+}
+
+func (s *scene) openEvidence() []thongsuot.Evidence {
+	st, _ := s.e.Status(s.site, s.now)
+	return st.Verdict.Evidence
+}

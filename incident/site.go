@@ -106,7 +106,7 @@ func (s *site) hear(o Observation, grace time.Time, cfg Config) {
 	// A run that ended with another process of the agent, or after its goodbye,
 	// did not heal by itself; and the centre must have been there to hear.
 	if s.Heard.After(grace) && o.Start == s.Start && !s.Said.Stopping && !s.Said.ShuttingDown {
-		if n := int(o.At.Sub(s.Heard)/cfg.Beat) - 1; n > 0 && n < cfg.MaxBeats {
+		if n := int(o.At.Sub(s.Heard)/s.Said.pace(cfg)) - 1; n > 0 && n < cfg.MaxBeats {
 			s.Healed = append(s.Healed, healed{o.At, n})
 		}
 	}

@@ -20,6 +20,7 @@ type Status struct {
 	Incident string             // id of the open incident, "" for none
 	Results  []thongsuot.Result // newest of each probe, by name
 	Power    Power
+	Said     Beat // the last beat
 }
 
 // Power is what is known of mains at a site.
@@ -41,7 +42,7 @@ func (e *Engine) Status(code string, now time.Time) (st Status, ok bool) {
 	s.advance(now, e.cfg)
 	st = Status{
 		Site: code, Verdict: s.Verdict, Since: s.Since, Heard: s.Heard, Boot: s.Boot,
-		Power: Power{s.Power.Known, s.Power.OnBattery, s.Power.Low, s.Power.Since, s.Power.Runtime},
+		Said: s.Said, Power: Power{s.Power.Known, s.Power.OnBattery, s.Power.Low, s.Power.Since, s.Power.Runtime},
 	}
 	if s.Heard.IsZero() {
 		st.Verdict = thongsuot.Verdict{State: thongsuot.StateUnknown, Cause: thongsuot.CauseNone}

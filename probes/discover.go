@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Gateway is a router that a default route of this machine goes through.
@@ -157,11 +158,13 @@ func Resolvers(resolvConf string) ([]Resolver, error) {
 // PowerSupply is what the kernel says about one supply of this machine, in the
 // words of its ABI (sysfs-class-power); "" where it does not say.
 type PowerSupply struct {
-	Name    string // "AC", "BAT0"
-	Type    string // Mains, Battery, USB, UPS, Wireless
-	Online  string // of adapters: 0, 1, or 2
-	Status  string // of batteries: Charging, Discharging, Not charging, Full, Unknown
-	Percent int    // charge of a battery; -1 where it is not told
+	Name    string        // "AC", "BAT0"
+	Type    string        // Mains, Battery, USB, UPS, Wireless
+	Online  string        // of adapters: 0, 1, or 2
+	Status  string        // of batteries: Charging, Discharging, Not charging, Full, Unknown
+	Percent int           // charge of a battery; -1 where it is not told
+	Level   string        // of a battery, in words: Critical, Low, Normal, High, Full
+	Left    time.Duration // of a battery at its present load; 0 where it is not told
 }
 
 // PowerSupplies lists the supplies of the machine itself, by name, without
@@ -186,7 +189,7 @@ func PowerSupplies(root string) ([]PowerSupply, error) {
 		if read("scope") == "Device" {
 			continue
 		}
-		s := PowerSupply{Name: e.Name(), Type: read("type"), Online: read("online"), Status: read("status"), Percent: -1}
+		s := PowerSupply{Name: e.Name(), Type: read("type"), Online: read("online"), Status: read("status"), Level: read("capacity_level"), Percent: -1, Left: left(read)}
 		if percent, err := strconv.Atoi(read("capacity")); err == nil {
 			s.Percent = percent
 		}
@@ -196,6 +199,25 @@ func PowerSupplies(root string) ([]PowerSupply, error) {
 		return nil, fmt.Errorf("no power supply in %s tells of the mains, use a UPS with NUT: %w", root, os.ErrNotExist)
 	}
 	return found, nil
+}
+
+// left is how long a battery lasts at its present load: as it says itself, or
+// its energy over its power, or its charge over its current.
+func left(read func(attribute string) string) time.Duration {
+	number := func(attribute string) float64 {
+		v, err := strconv.ParseFloat(read(attribute), 64)
+		if err != nil || !(v > 0 && v < 1e12) {
+			return 0
+		}
+		return v
+	}
+	seconds := number("time_to_empty_now")
+	for _, of := range [][2]string{{"energy_now", "power_now"}, {"charge_now", "current_now"}} {
+		if load := number(of[1]); seconds == 0 && load > 0 {
+			seconds = number(of[0]) / load * 3600 // µWh over µW, µAh over µA
+		}
+	}
+	return time.Duration(min(seconds, 1e6) * float64(time.Second)).Truncate(time.Second)
 }
 
 func (s PowerSupply) adapter() bool {

@@ -37,8 +37,9 @@ func (c MainsConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Ti
 // NewMains makes the probe. Detail names the supplies and what each says.
 //
 // Reasons: ok, not_present (nothing here can tell), no_data (it can, but does
-// not now), no_permission, error. Fields: online, on_battery, and charge_ratio
-// when there is a battery that tells it (the mean of several).
+// not now), no_permission, error. Fields: online, on_battery, and where a
+// battery tells it charge_ratio (the mean of several) and low_battery; off the
+// mains also runtime_seconds (the sum of several).
 func NewMains(cfg MainsConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err
@@ -68,7 +69,30 @@ func (c MainsConfig) read(context.Context) thongsuot.Result {
 	if ratio, ok := charge(supplies); ok {
 		r.Fields = append(r.Fields, thongsuot.Field{Name: thongsuot.FieldCharge, Value: ratio})
 	}
+	if known {
+		r.Fields = append(r.Fields, batteries(supplies, online)...)
+	}
 	return r
+}
+
+// batteries is what they say of their end.
+func batteries(supplies []PowerSupply, online bool) (fields []thongsuot.Field) {
+	told, low, left := false, false, time.Duration(0)
+	for _, s := range supplies {
+		if !s.battery() {
+			continue
+		}
+		told = told || s.Level != ""
+		low = low || !online && (s.Level == "Critical" || s.Level == "Low")
+		left += s.Left
+	}
+	if told {
+		fields = append(fields, thongsuot.Field{Name: thongsuot.FieldLowBattery, Value: truth(low)})
+	}
+	if !online && left > 0 {
+		fields = append(fields, thongsuot.Field{Name: thongsuot.FieldRuntime, Value: left.Seconds()})
+	}
+	return fields
 }
 
 // mains weighs the supplies. An adapter that is online is proof. One that is

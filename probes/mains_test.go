@@ -94,3 +94,29 @@ func TestMainsWithoutRights(t *testing.T) {
 	at := here.without("dac_override", "dac_read_search")
 	want(t, at.ask(t, thongsuot.ProbeMains, mainsAt(root)), thongsuot.ReasonNoPermission)
 }
+
+// What a battery says of its end, in each way in which drivers tell it.
+func TestBatteryTellsItsEnd(t *testing.T) {
+	f := func(runtime, low float64, lines ...string) {
+		t.Helper()
+		r := ask(t, mainsAt(supplies(t, lines...)))
+		want(t, r, thongsuot.ReasonOK)
+		if runtime == 0 {
+			lacks(t, r, "runtime_seconds")
+		} else if v := field(t, r, "runtime_seconds"); v != runtime {
+			t.Errorf("%v: runtime %v, want %v", lines, v, runtime)
+		}
+		if low < 0 {
+			lacks(t, r, "low_battery")
+		} else if v := field(t, r, "low_battery"); v != low {
+			t.Errorf("%v: low %v, want %v", lines, v, low)
+		}
+	}
+	f(7200, -1, "AC type=Mains,online=0", "BAT0 type=Battery,status=Discharging,energy_now=20000000,power_now=10000000")
+	f(3600, -1, "AC type=Mains,online=0", "BAT0 type=Battery,status=Discharging,charge_now=2000000,current_now=2000000")
+	f(900, 1, "AC type=Mains,online=0", "BAT0 type=Battery,status=Discharging,time_to_empty_now=900,capacity_level=Low")
+	f(1800, 0, "AC type=Mains,online=0", "BAT0 type=Battery,time_to_empty_now=900,capacity_level=Normal", "BAT1 type=Battery,time_to_empty_now=900")
+	f(0, 0, "AC type=Mains,online=1", "BAT0 type=Battery,status=Charging,energy_now=20000000,power_now=10000000,capacity_level=Low")
+	f(0, -1, "AC type=Mains,online=0", "BAT0 type=Battery,status=Discharging,energy_now=20000000,power_now=0")
+	f(0, -1, "AC type=Mains,online=0", "BAT0 type=Battery,status=Discharging,energy_now=x,power_now=-3")
+}

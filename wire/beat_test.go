@@ -13,7 +13,7 @@ var (
 	other = [32]byte{3, 2, 1}
 	beat  = wire.Beat{
 		ID: [8]byte{9, 8, 7}, Start: 3, Seq: 77, Try: 2, Flags: wire.FlagOnBattery | wire.FlagShuttingDown,
-		Runtime: 9 * time.Minute, Boottime: 26*time.Hour + 5*time.Millisecond, NewestSeq: 1 << 50, Epoch: 42,
+		Runtime: 9 * time.Minute, Boottime: 26*time.Hour + 5*time.Millisecond, Every: 30 * time.Second, NewestSeq: 1 << 50, Epoch: 42,
 	}
 )
 
