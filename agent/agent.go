@@ -116,7 +116,7 @@ func (a *Agent) open(token string, transport http.RoundTripper) error {
 	a.beat = &beater{
 		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), metered: a.cfg.Metered, onDisk: a.parted,
 		lines: []*line{{dial: (&net.Dialer{Timeout: minTimeout}).DialContext, http: &http.Client{Transport: transport}}},
-		id: identity.BeatID(identity.Hash(token)), key: key, start: start, clock: a.clock, power: power, log: a.log,
+		id:    identity.BeatID(identity.Hash(token)), key: key, start: start, clock: a.clock, power: power, log: a.log,
 		newestSeq: func() uint64 { return a.spool.Stats().Next - 1 }, back: make(chan struct{}, 1),
 	}
 	a.beat.register(a.metrics)

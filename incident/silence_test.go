@@ -228,7 +228,7 @@ func TestSilenceCountsTheAnnouncedPace(t *testing.T) {
 	s.beat = incident.Beat{Every: 30 * time.Second, MainsPresent: true}
 	s.run(5 * time.Second)
 	s.mute = true
-	s.run(61 * time.Second).want() // twelve beats of 5 s, but only two of 30 s, with grace for the tries
+	s.run(61 * time.Second).want()                     // twelve beats of 5 s, but only two of 30 s, with grace for the tries
 	s.run(time.Second).want("opened down unknown low") // the mains were seen too long before to speak for them
 	s.mute = false
 	s.run(30 * time.Second).want("closed down unknown low")
