@@ -122,6 +122,11 @@ type Sample struct {
 	Value  float64
 }
 
+// MetricSiteState is the metric that the centre itself stores of each site: the
+// severity of the state that it sees, State.Severity. What was stored is not
+// revised; the ledger holds what later evidence made of it.
+const MetricSiteState = "site_state"
+
 // Label is one name and value of a series.
 type Label struct{ Name, Value string }
 

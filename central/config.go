@@ -28,6 +28,7 @@ type Config struct {
 	Ingest   IngestConfig    `yaml:"ingest"`
 	Names    NamesConfig     `yaml:"names"`
 	Pages    PagesConfig     `yaml:"pages"`
+	Query    QueryConfig     `yaml:"query"`
 	Store    store.Config    `yaml:"store"`
 	Incident incident.Config `yaml:"incident"`
 	Alerting alerting.Config `yaml:"alerting"`
@@ -74,6 +75,11 @@ type PagesConfig struct {
 	Listen string `yaml:"listen"` // loopback only, since there are no accounts yet. Default 127.0.0.1:8080
 }
 
+// QueryConfig bounds the query API for programs such as Grafana.
+type QueryConfig struct {
+	Concurrent int `yaml:"concurrent"` // queries that run at once. Default 4
+}
+
 // DefaultConfig serves this machine alone.
 func DefaultConfig() Config {
 	samples := store.DefaultConfig()
@@ -84,7 +90,7 @@ func DefaultConfig() Config {
 			Listen: "127.0.0.1:8086", MaxSeries: 1000, PointsPerSecond: 500, BacklogPointsPerSecond: 20_000,
 			MaxConnections: 16384, Patience: 10 * time.Second,
 		},
-		Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"},
+		Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"}, Query: QueryConfig{Concurrent: 4},
 		Store: samples, Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
 	}
 }
@@ -100,6 +106,9 @@ func (c Config) Validate() error {
 	}
 	if len(c.Registry) == 0 {
 		errs = append(errs, errors.New("registry: must name at least one folder with sites.csv"))
+	}
+	if c.Query.Concurrent < 1 {
+		errs = append(errs, fmt.Errorf("query.concurrent: must be at least 1 (got %d)", c.Query.Concurrent))
 	}
 	errs = append(errs, c.Ingest.validate(), c.Names.validate(), c.Pages.validate(), c.validateStore(), c.Incident.Validate(), c.Alerting.Validate())
 	return errors.Join(errs...)

@@ -61,6 +61,7 @@ type Server struct {
 	loop     *loop
 	alerting *alerting.Dispatcher
 	beats    *beats
+	self     *self
 	done     chan struct{} // closed when Run ends: page streams end with it
 
 	names *names
@@ -145,7 +146,12 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	s.beats = newBeats(t, s.loop, g, epoch, log, reg)
 	s.names = newNames(s.cfg.Names, t, log, reg)
 	s.empty = newEmptyPage()
-	s.writeAPI = s.newWriteAPI(newIngest(s.cfg, t, s.store, s.loop, g, epoch, log, reg))
+	queries, err := s.newQueryAPI(version, log, reg)
+	if err != nil {
+		return err
+	}
+	s.self = &self{gatherer: reg, states: s.states, store: s.store, now: time.Now, log: log}
+	s.writeAPI = s.newWriteAPI(queries, newIngest(s.cfg, t, s.store, s.loop, g, epoch, log, reg))
 	handler, err := dashboards.Handler(src, dashboards.Options{
 		Log: log, Registerer: reg, Zone: zone, Place: s.cfg.Name, Version: version, Done: s.done, Simulated: s.cfg.Simulated,
 	})
@@ -154,14 +160,16 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", handler)
+	mux.Handle("/api/v1/", queries)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", s.health)
 	s.pages = &http.Server{Handler: ownHostOnly(mux), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 	return nil
 }
 
-func (s *Server) newWriteAPI(in *ingest) *http.Server {
+func (s *Server) newWriteAPI(queries http.Handler, in *ingest) *http.Server {
 	mux := http.NewServeMux()
+	mux.Handle("/api/v1/", queries)
 	mux.Handle("POST "+wire.PathWrite, in)
 	mux.Handle("POST "+wire.PathBeat, s.beats)
 	mux.Handle("GET "+wire.PathNames, s.names)
@@ -285,6 +293,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.alerting.Run(working) })
 	wg.Go(func() { s.beats.serve(working, s.beatConn) })
 	wg.Go(func() { s.followDay(working) })
+	wg.Go(func() { s.self.run(working) })
 	wg.Go(func() { s.names.run(working) })
 
 	failed := make(chan error, 3)

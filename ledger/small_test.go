@@ -40,6 +40,27 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+func TestReaders(t *testing.T) {
+	l, _ := fresh(t)
+	grafana := ledger.Reader{Name: "grafana", Hash: [32]byte{1}, Created: begin}
+	other := ledger.Reader{Name: "bảng điều khiển", Hash: [32]byte{2}, Created: begin}
+	must(t, l.PutReader(t.Context(), grafana))
+	must(t, l.PutReader(t.Context(), other))
+	grafana.Hash = [32]byte{3} // a new token takes the place of the old one
+	must(t, l.PutReader(t.Context(), grafana))
+	all, err := l.Readers(t.Context())
+	must(t, err)
+	equal(t, "readers", all, []ledger.Reader{other, grafana})
+	if err := l.PutReader(t.Context(), ledger.Reader{Name: "copy", Hash: grafana.Hash, Created: begin}); err == nil {
+		t.Error("two readers have one token")
+	}
+	for _, want := range []bool{true, false} {
+		if there, err := l.DeleteReader(t.Context(), "grafana"); err != nil || there != want {
+			t.Errorf("delete gives %v, %v; want %v", there, err, want)
+		}
+	}
+}
+
 func TestFacts(t *testing.T) {
 	l, _ := fresh(t)
 	if v, ok, err := l.Fact(t.Context(), "epoch"); v != nil || ok || err != nil {

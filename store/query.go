@@ -2,12 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 
 	"thongsuot"
 )
@@ -15,14 +15,6 @@ import (
 // maxPoints bounds the points of one series in one answer, as Prometheus does:
 // more than any screen shows.
 const maxPoints = 11_000
-
-// maxSubquerySteps bounds the steps of a subquery, expr[range:step]. The engine
-// reserves memory for all of them before it looks at any limit, so one short
-// line of text could take all there is.
-const maxSubquerySteps = 1_000_000
-
-// subqueryStep is the step of a subquery that names none, the longest pace of a probe.
-const subqueryStep = time.Minute
 
 // Series is one line of an answer. Labels are sorted by name; Metric is empty
 // where the query computed something new.
@@ -38,93 +30,145 @@ type Point struct {
 	Value float64
 }
 
-// Range evaluates a PromQL query at from, from+step, … up to to. At most 11,000
-// points a series can be asked for.
-func (s *Store) Range(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]Series, error) {
+// Type is the kind of value that a query gives.
+type Type string
+
+// The kinds of value, in PromQL's words.
+const (
+	TypeMatrix Type = "matrix" // series of points
+	TypeVector Type = "vector" // series of one point each
+	TypeScalar Type = "scalar" // one series without labels, of one point
+	TypeString Type = "string" // Text
+)
+
+// Answer is the value of a query.
+type Answer struct {
+	Type     Type
+	Series   []Series
+	Text     string    // of a string
+	At       time.Time // of a string
+	Warnings []string
+}
+
+// Class says why a query has no answer.
+type Class string
+
+// The classes of failure.
+const (
+	ClassBadQuery Class = "bad_query" // its text or its range cannot be right
+	ClassTooMuch  Class = "too_much"  // it asks for more than one query may
+	ClassTimeout  Class = "timeout"
+	ClassCanceled Class = "canceled" // by who asked, or because the store closes
+	ClassInternal Class = "internal" // the database
+)
+
+// QueryError is a query that has no answer.
+type QueryError struct {
+	Class Class
+	Query string
+	Err   error // in the words of the engine
+}
+
+func (e *QueryError) Error() string { return fmt.Sprintf("query %q: %v", e.Query, e.Err) }
+
+func (e *QueryError) Unwrap() error { return e.Err }
+
+// QueryRange evaluates a PromQL query at from, from+step, … up to to. At most
+// 11,000 points a series can be asked for. Errors are a *QueryError or ErrClosed.
+func (s *Store) QueryRange(ctx context.Context, query string, from, to time.Time, step time.Duration) (Answer, error) {
+	bad := func(class Class, format string, args ...any) (Answer, error) {
+		return Answer{}, &QueryError{Class: class, Query: query, Err: fmt.Errorf(format, args...)}
+	}
 	if step < time.Millisecond {
-		return nil, fmt.Errorf("query: step must be at least 1ms (got %s)", step)
+		return bad(ClassBadQuery, "step must be at least 1ms (got %s)", step)
 	}
 	if to.Before(from) {
-		return nil, fmt.Errorf("query: ends at %s, before it begins at %s", to, from)
+		return bad(ClassBadQuery, "ends at %s, before it begins at %s", to, from)
 	}
 	if n := to.Sub(from)/step + 1; n > maxPoints {
-		return nil, fmt.Errorf("query: %d points a series are more than %d: take a longer step", n, maxPoints)
+		return bad(ClassTooMuch, "%d points a series are more than %d: take a longer step", n, maxPoints)
 	}
-	return s.run(ctx, query, to.Sub(from), func(ctx context.Context) (promql.Query, error) {
+	return s.run(ctx, query, evaluation{to.Sub(from), step}, func(ctx context.Context) (promql.Query, error) {
 		return s.engine.NewRangeQuery(ctx, s.db, nil, query, from, to, step)
 	})
 }
 
-// Instant evaluates a PromQL query at one time. A query of the kind
-// metric[15m] gives the samples as they were stored.
-func (s *Store) Instant(ctx context.Context, query string, at time.Time) ([]Series, error) {
-	return s.run(ctx, query, 0, func(ctx context.Context) (promql.Query, error) {
+// Query evaluates a PromQL query at one time. A query of the kind metric[15m]
+// gives the samples as they were stored. Errors are a *QueryError or ErrClosed.
+func (s *Store) Query(ctx context.Context, query string, at time.Time) (Answer, error) {
+	return s.run(ctx, query, evaluation{step: time.Minute}, func(ctx context.Context) (promql.Query, error) {
 		return s.engine.NewInstantQuery(ctx, s.db, nil, query, at)
 	})
 }
 
-func (s *Store) run(ctx context.Context, text string, span time.Duration, prepare func(context.Context) (promql.Query, error)) ([]Series, error) {
+// Range is the series of QueryRange.
+func (s *Store) Range(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]Series, error) {
+	a, err := s.QueryRange(ctx, query, from, to, step)
+	return a.Series, err
+}
+
+// Instant is the series of Query; it is an error if the query gives a text.
+func (s *Store) Instant(ctx context.Context, query string, at time.Time) ([]Series, error) {
+	a, err := s.Query(ctx, query, at)
+	if err == nil && a.Type == TypeString {
+		err = &QueryError{Class: ClassBadQuery, Query: query, Err: errors.New("gives no numbers")}
+	}
+	return a.Series, err
+}
+
+func (s *Store) run(ctx context.Context, text string, over evaluation, prepare func(context.Context) (promql.Query, error)) (Answer, error) {
 	s.use.RLock()
 	defer s.use.RUnlock()
 	if s.closed {
-		return nil, ErrClosed
+		return Answer{}, ErrClosed
 	}
-	if err := checkSubqueries(text, span); err != nil {
-		return nil, fmt.Errorf("query %q: %w", text, err)
+	failed := func(class Class, err error) (Answer, error) {
+		return Answer{}, &QueryError{Class: class, Query: text, Err: err}
+	}
+	if class, err := affordable(text, over); err != nil {
+		return failed(class, err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.closing, func() { cancel(ErrClosed) })()
 	q, err := prepare(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("query %q: %w", text, err)
+		return failed(ClassBadQuery, err)
 	}
 	defer q.Close()
 	result := q.Exec(ctx)
 	if cause := context.Cause(ctx); cause != nil {
-		return nil, fmt.Errorf("query %q: %w", text, cause)
+		return failed(classOf(cause), cause)
 	}
 	if result.Err != nil {
-		return nil, fmt.Errorf("query %q: %w", text, result.Err)
+		return failed(classOf(result.Err), result.Err)
 	}
-	if warnings, _ := result.Warnings.AsStrings(text, 3, 0); len(warnings) > 0 {
-		s.log.Warn("query has warnings", "query", text, "warnings", warnings)
+	out, err := answer(result.Value)
+	if err != nil {
+		return failed(ClassInternal, err)
 	}
-	return answer(text, result.Value)
+	out.Warnings, _ = result.Warnings.AsStrings(text, 10, 0)
+	return out, nil
 }
 
-// checkSubqueries refuses a query that has a subquery of too many steps. span is
-// the time over which the whole is evaluated.
-func checkSubqueries(text string, span time.Duration) error {
-	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
-	if err != nil {
-		return err
+func classOf(err error) Class {
+	var slow promql.ErrQueryTimeout
+	var canceled promql.ErrQueryCanceled
+	var broken promql.ErrStorage
+	switch {
+	case errors.As(err, &slow), errors.Is(err, context.DeadlineExceeded):
+		return ClassTimeout
+	case errors.As(err, &canceled), errors.Is(err, context.Canceled), errors.Is(err, ErrClosed):
+		return ClassCanceled
+	case errors.As(err, &broken):
+		return ClassInternal
+	default: // too many samples, and what the engine cannot compute of these data
+		return ClassTooMuch
 	}
-	parser.Inspect(expr, func(node parser.Node, above []parser.Node) error {
-		sub, ok := node.(*parser.SubqueryExpr)
-		if !ok {
-			return nil
-		}
-		all := span + sub.Range
-		for _, n := range above {
-			if outer, ok := n.(*parser.SubqueryExpr); ok {
-				all += outer.Range
-			}
-		}
-		step := sub.Step
-		if step == 0 {
-			step = subqueryStep
-		}
-		if n := all / step; n > maxSubquerySteps {
-			err = fmt.Errorf("%d steps of %s are more than %d: take a longer step", n, sub, maxSubquerySteps)
-		}
-		return err
-	})
-	return err
 }
 
 // answer copies a result, which is only lent by the engine.
-func answer(text string, value any) ([]Series, error) {
+func answer(value any) (Answer, error) {
 	switch v := value.(type) {
 	case promql.Matrix:
 		out := make([]Series, 0, len(v))
@@ -136,7 +180,7 @@ func answer(text string, value any) ([]Series, error) {
 			}
 			out = append(out, s)
 		}
-		return out, nil
+		return Answer{Type: TypeMatrix, Series: out}, nil
 	case promql.Vector:
 		out := make([]Series, 0, len(v))
 		for _, one := range v {
@@ -144,11 +188,13 @@ func answer(text string, value any) ([]Series, error) {
 			s.Points = []Point{{At: instant(one.T), Value: one.F}}
 			out = append(out, s)
 		}
-		return out, nil
+		return Answer{Type: TypeVector, Series: out}, nil
 	case promql.Scalar:
-		return []Series{{Points: []Point{{At: instant(v.T), Value: v.V}}}}, nil
+		return Answer{Type: TypeScalar, Series: []Series{{Points: []Point{{At: instant(v.T), Value: v.V}}}}}, nil
+	case promql.String:
+		return Answer{Type: TypeString, Text: v.V, At: instant(v.T)}, nil
 	default:
-		return nil, fmt.Errorf("query %q: gives no numbers", text)
+		return Answer{}, fmt.Errorf("a value of type %T", value)
 	}
 }
 

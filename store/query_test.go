@@ -20,7 +20,7 @@ func TestQueryLimits(t *testing.T) {
 		cfg := configAt(t.TempDir(), today)
 		change(&cfg)
 		s := mustOpen(t, cfg, prometheus.NewRegistry())
-		_, err := s.Range(t.Context(), endless, today.Add(-10_000*time.Minute), today, time.Minute)
+		_, err := s.Range(t.Context(), endless, today.Add(-900*time.Minute), today, time.Minute)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), endless) {
 			t.Errorf("range gives %v, want %q and the query", err, want)
 		}
@@ -44,6 +44,14 @@ func TestSubqueriesAreBounded(t *testing.T) {
 	if _, err := s.Range(t.Context(), "count_over_time(vector(1)[1m:1s])", today.AddDate(0, 0, -30), today, time.Hour); err == nil {
 		t.Error("2.6 million steps over the span of a range are answered")
 	}
+	// The engine looks at its timeout between series only, so a window of a year at each of many steps is refused.
+	year := "quantile_over_time(0.95, ok[365d])"
+	if _, err := s.Range(t.Context(), year, today.Add(-10_000*time.Minute), today, time.Minute); err == nil {
+		t.Error("10,001 looks at a year of samples are answered")
+	}
+	if _, err := s.Range(t.Context(), year, today.Add(-time.Hour), today, time.Minute); err != nil {
+		t.Errorf("61 looks at a year of samples: %v", err)
+	}
 	got, err := s.Instant(t.Context(), "count_over_time(vector(1)[1h:])", today)
 	if err != nil || len(got) != 1 || got[0].Points[0].Value != 60 {
 		t.Errorf("the minutes of an hour are %+v, %v; want 60", got, err)
@@ -56,7 +64,7 @@ func TestCloseEndsQueries(t *testing.T) {
 	started, ended := make(chan struct{}), make(chan error)
 	go func() {
 		close(started)
-		_, err := s.Range(t.Context(), endless, today.Add(-10_000*time.Minute), today, time.Minute)
+		_, err := s.Range(t.Context(), endless, today.Add(-900*time.Minute), today, time.Minute)
 		ended <- err
 	}()
 	<-started

@@ -89,15 +89,9 @@ func token(ctx context.Context, cfg central.Config, args []string, out string, s
 	if site.Status != thongsuot.StatusActive {
 		fmt.Fprintf(stderr, "note: site %s is not marked active in the registry; until it is, its data are stored but never judged\n", site.Code)
 	}
-	secret := identity.NewToken()
-	if out != "" { // first the file: a token that nobody holds must not open anything
-		err = os.MkdirAll(filepath.Dir(out), 0o700)
-		if err == nil {
-			err = os.WriteFile(out, []byte(secret+"\n"), 0o600)
-		}
-		if err != nil {
-			return program.Fail(stderr, program.ExitFailed, fmt.Errorf("token: %w", err))
-		}
+	secret, err := newSecret(out)
+	if err != nil {
+		return program.Fail(stderr, program.ExitFailed, fmt.Errorf("token: %w", err))
 	}
 	if err := keep(ctx, cfg, site.Code, secret); err != nil {
 		return program.Fail(stderr, program.ExitFailed, err)
@@ -140,21 +134,13 @@ func revoke(ctx context.Context, cfg central.Config, args []string, stdout, stde
 }
 
 func keep(ctx context.Context, cfg central.Config, site, secret string) error {
-	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
-		return fmt.Errorf("data_dir: %w", err)
-	}
 	key, err := identity.BeatKey(secret)
 	if err != nil {
 		return err
 	}
-	l, err := ledger.Open(filepath.Join(cfg.DataDir, "ledger.db"))
-	if err != nil {
-		return err
-	}
-	defer l.Close()
 	now := time.Now()
-	if err := l.PutToken(ctx, ledger.Token{Hash: identity.Hash(secret), Site: site, BeatKey: key, Note: "made by command", Created: now}); err != nil {
-		return err
-	}
-	return l.Audit(ctx, ledger.AuditEntry{At: now, Who: "command line", What: "token made", Detail: "site " + site})
+	entry := ledger.AuditEntry{At: now, Who: "command line", What: "token made", Detail: "site " + site}
+	return onLedger(ctx, cfg, entry, func(l *ledger.Ledger) error {
+		return l.PutToken(ctx, ledger.Token{Hash: identity.Hash(secret), Site: site, BeatKey: key, Note: "made by command", Created: now})
+	})
 }

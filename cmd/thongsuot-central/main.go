@@ -27,7 +27,10 @@ usage: thongsuot-central COMMAND [-config FILE]
   check-config   say whether the configuration and the registry can work
   token SITE     make a token that opens the data of one site; -out FILE
                  writes it there instead of printing it
-  revoke SITE    make every token of one site worthless
+  revoke SITE    make every token of one site worthless; -reader NAME that of
+                 a reader
+  reader NAME    make a token that reads all series by the query API, for a
+                 program such as Grafana; -out FILE as above
   version        print the version
 
 Without -config, defaults and THONGSUOT_CENTRAL_… variables hold.
@@ -37,13 +40,16 @@ SIGHUP makes a running centre read its registry again.
 func main() { program.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	out := ""
+	out, reader := "", ""
 	p := program.Program{
 		Name: "thongsuot-central", Version: version, Usage: usage,
-		Commands: []string{"run", "check-config", "token", "revoke"},
+		Commands: []string{"run", "check-config", "token", "reader", "revoke"},
 		Flags: func(command string, flags *flag.FlagSet) {
-			if command == "token" {
+			switch command {
+			case "token", "reader":
 				flags.StringVar(&out, "out", "", "file for the token")
+			case "revoke":
+				flags.StringVar(&reader, "reader", "", "name of a reader")
 			}
 		},
 	}
@@ -60,7 +66,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return serve(ctx, cfg, stderr)
 	case "check-config":
 		return check(cfg, stdout, stderr)
+	case "reader":
+		return makeReader(ctx, cfg, line.Args, out, stdout, stderr)
 	case "revoke":
+		if reader != "" {
+			return revokeReader(ctx, cfg, reader, stdout, stderr)
+		}
 		return revoke(ctx, cfg, line.Args, stdout, stderr)
 	default:
 		return token(ctx, cfg, line.Args, out, stdout, stderr)
