@@ -56,6 +56,13 @@ type Agent struct {
 // New reads the token, opens the spool, makes the probes and listens for
 // local metrics. Errors of the configuration say which field to mend.
 func New(cfg Config, version string, log *slog.Logger) (*Agent, error) {
+	return NewWithClock(cfg, version, Boottime, time.Now, log)
+}
+
+// NewWithClock is New for a machine whose clocks are given: the time since its
+// boot, which passes evenly and in suspend too, and what its clock on the wall
+// shows, which may be anything.
+func NewWithClock(cfg Config, version string, boottime func() time.Duration, wall func() time.Time, log *slog.Logger) (*Agent, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -73,7 +80,7 @@ func New(cfg Config, version string, log *slog.Logger) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, version: version, log: log.With("site", cfg.Site),
-		clock: NewClock(boot, Boottime, time.Now), metrics: prometheus.NewRegistry(), parted: make(chan struct{}),
+		clock: NewClock(boot, boottime, wall), metrics: prometheus.NewRegistry(), parted: make(chan struct{}),
 		leave: sync.OnceValue(leaving),
 	}
 	a.names = &names{

@@ -21,6 +21,7 @@ usage: thongsuot-lab COMMAND [flags]
   demo            the centre and a simulated province in a browser
   real            real network faults between real programs, as root
   scenarios FILE  judge labelled evidence and compare
+  agent, sweep    parts of real, which starts them itself
   version         print the version
 
 thongsuot-lab COMMAND -h lists the flags of a command.
@@ -38,6 +39,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return runDemo(ctx, args[1:], stdout, stderr)
 	case "real":
 		return real(ctx, args[1:], stdout, stderr)
+	case "agent":
+		return runAgent(ctx, args[1:], stderr)
+	case "sweep":
+		return sweep(ctx, args[1:], stderr)
 	case "scenarios":
 		return judge(args[1:], stdout, stderr)
 	case "version":

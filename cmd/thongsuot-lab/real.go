@@ -36,6 +36,10 @@ func real(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&cfg.Logs, "logs", "", "folder for the programs' logs")
 	flags.StringVar(&cfg.Agent, "agent", beside("thongsuot-agent"), "the agent's program")
 	flags.StringVar(&cfg.Central, "central", beside("thongsuot-central"), "the centre's program")
+	cfg.Lab = beside("thongsuot-lab")
+	if self, err := os.Executable(); err == nil {
+		cfg.Lab = self
+	}
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return program.ExitOK
 	} else if err != nil {

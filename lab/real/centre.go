@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"thongsuot"
 	"thongsuot/alerting/slack/slacktest"
 )
 
@@ -42,10 +43,19 @@ func (p *province) newISP(ctx context.Context, n int) (*isp, error) {
 	return i, err
 }
 
-// What the centre tells, and whom.
+// receiver is whom the centre tells, and what they want to hear.
+type receiver struct {
+	name, channel string
+	minState      thongsuot.State // "" for all
+}
+
+// receivers are operations, which hear of everything, and those in charge, who
+// hear of what is down.
+func receivers() []receiver {
+	return []receiver{{"van-hanh", "C0OPERATE1", ""}, {"lanh-dao", "C0INCHARGE", thongsuot.StateDown}}
+}
+
 const (
-	receiver  = "van-hanh"
-	channel   = "C0OPERATE1"
 	slackKey  = "xoxb-of-the-lab"
 	pagesAddr = "127.0.0.1:8080"
 )
@@ -84,7 +94,9 @@ func (p *province) newCapital(ctx context.Context) (err error) {
 	if err := p.capital.within(func() (err error) { p.slack, err = slacktest.Start(slackKey); return err }); err != nil {
 		return err
 	}
-	p.slack.AddChannel(channel, true)
+	for _, r := range receivers() {
+		p.slack.AddChannel(r.channel, true)
+	}
 	return put(p.file("portal-ca.pem"), string(portalCA.PEM))
 }
 
@@ -110,9 +122,10 @@ pages: {listen: %[4]q}
 store: {min_free_bytes: 16777216}
 alerting:
   receivers:
-    - name: %[5]s
-      slack: {channel: %[6]s, token_file: %[2]s/slack-token, api_url: %[7]q}
-`, c.disk, c.dir, centreAddr, pagesAddr, receiver, channel, p.slack.URL())
+`, c.disk, c.dir, centreAddr, pagesAddr)
+	for _, r := range receivers() {
+		config += fmt.Sprintf("    - {name: %s, min_state: %q, slack: {channel: %s, token_file: %s/slack-token, api_url: %q}}\n", r.name, r.minState, r.channel, c.dir, p.slack.URL())
+	}
 	return c, errors.Join(
 		put(p.file("centre-ca.pem"), string(ca.PEM)),
 		put(filepath.Join(c.dir, "tls.crt"), string(cert)), put(filepath.Join(c.dir, "tls.key"), string(key)),

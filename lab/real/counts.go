@@ -26,6 +26,7 @@ type agentRun struct {
 	began    time.Time
 	produced map[string]int // by probe, without those that are thinned on purpose
 	gaveUp   int            // results and records lost, by the agent's own counters
+	refused  int            // samples that the centre left out
 	waiting  int            // records in its spool
 }
 
@@ -47,7 +48,7 @@ func (c *counts) readAll(ctx context.Context, sites []*site) {
 	reading.Wait()
 }
 
-var counted = regexp.MustCompile(`^(thongsuot_agent_results_total|thongsuot_agent_results_lost_total|thongsuot_agent_records_dropped_total|thongsuot_agent_spool_dropped_total|thongsuot_agent_spool_records)(?:\{(.*)\})? (\S+)$`)
+var counted = regexp.MustCompile(`^(thongsuot_agent_results_total|thongsuot_agent_results_lost_total|thongsuot_agent_records_dropped_total|thongsuot_agent_spool_dropped_total|thongsuot_agent_samples_refused_total|thongsuot_agent_spool_records)(?:\{(.*)\})? (\S+)$`)
 
 func (c *counts) read(ctx context.Context, s *site) {
 	c.mu.Lock()
@@ -62,7 +63,7 @@ func (c *counts) read(ctx context.Context, s *site) {
 		return // off, suspended or starting
 	}
 	defer resp.Body.Close()
-	produced, gaveUp, waiting := map[string]int{}, 0, 0
+	produced, gaveUp, refused, waiting := map[string]int{}, 0, 0, 0
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
 		m := counted.FindStringSubmatch(lines.Text())
@@ -77,6 +78,8 @@ func (c *counts) read(ctx context.Context, s *site) {
 			produced[probe] += int(n)
 		case "thongsuot_agent_spool_records":
 			waiting = int(n)
+		case "thongsuot_agent_samples_refused_total":
+			refused += int(n)
 		default:
 			gaveUp += int(n)
 		}
@@ -84,7 +87,7 @@ func (c *counts) read(ctx context.Context, s *site) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if lines.Err() == nil && run == s.runs[len(s.runs)-1] { // else the machine was started anew in between
-		run.produced, run.gaveUp, run.waiting = produced, gaveUp, waiting
+		run.produced, run.gaveUp, run.refused, run.waiting = produced, gaveUp, refused, waiting
 	}
 }
 
@@ -115,6 +118,8 @@ type Kept struct {
 	Unwritten int    `json:"unwritten"` // of agents that were killed: what was not yet on disk
 	Twice     int    `json:"twice"`     // stored twice, with times less than a second apart
 	GaveUp    int    `json:"gave_up"`   // lost by the agents' own counters
+	Refused   int    `json:"refused"`   // samples that the centre left out, by the agents' own counters
+	Dated     Dated  `json:"dated"`
 }
 
 // kept are the probes whose results are all kept.
@@ -137,9 +142,32 @@ func (p *province) kept(ctx context.Context, began time.Time) ([]Kept, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, s.kept(series))
+		k := s.kept(series)
+		if k.Dated, err = s.dated(ctx, st); err != nil {
+			return nil, err
+		}
+		all = append(all, k)
 	}
 	return all, nil
+}
+
+// everything is longer than the centre takes samples of the past.
+const everything = 60 * 24 * time.Hour
+
+// dated compares all that the store holds of the site's gateway, whatever its
+// date, with what the wire saw.
+func (s *site) dated(ctx context.Context, st *store.Store) (Dated, error) {
+	now := time.Now()
+	query := fmt.Sprintf(`icmp_ok{%s=%q,%s=%q}[%ds]`, thongsuot.LabelSite, s.code, thongsuot.LabelProbe, thongsuot.NameGateway, int(everything/time.Second))
+	series, err := st.Instant(ctx, query, now.Add(24*time.Hour))
+	if err != nil {
+		return Dated{}, err
+	}
+	var points []store.Point
+	for _, one := range series {
+		points = append(points, one.Points...)
+	}
+	return s.witness.check(points, now), nil
 }
 
 func (s *site) kept(series []store.Series) Kept {
@@ -169,6 +197,7 @@ func (s *site) kept(series []store.Series) Kept {
 			to = s.runs[i+1].began
 		}
 		k.GaveUp += run.gaveUp
+		k.Refused += run.refused
 		for probe, n := range run.produced {
 			if probe == "ups" || probe == "mains" || probe == "agent" {
 				continue

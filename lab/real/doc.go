@@ -5,8 +5,9 @@
 // happened.
 //
 // A run needs root, ip, tc, nft and NUT. Whatever it makes carries its process
-// number in its name and is gone when Run returns; what a killed run left is
-// removed by the next one. Its programs die with it.
+// number in its name and is gone when Run returns. Its programs die with it; a
+// caretaker of its own removes the rest when it is killed or panics, and should
+// that one be killed too, the next run does.
 //
 // Nothing leaves the machine: no namespace has a way out.
 package real

@@ -31,7 +31,7 @@ var (
 
 // kinds is one entry a fault.
 func kinds() []kind {
-	line, machine, power := []string{"line"}, []string{"machine", "disk", "ups"}, []string{"machine", "disk", "ups", "gateway", "line"}
+	line, machine, power := []string{"line"}, []string{"machine", "disk", "ups"}, []string{"machine", "disk", "ups", "gateway"}
 	return []kind{
 		{"line down", "site", nil, "", []string{"line", "gateway"}, lineDown, lineUp},
 		{"line silent", "site", nil, "", line, filterLine, unfilter},
@@ -40,7 +40,7 @@ func kinds() []kind {
 		{"line rate", "site", rate, "a rate, as 64kbit", line, rateLimit, rateFree},
 		{"line delay", "site", lagForm, "a delay each way, as 150ms jitter 50ms reorder 5%; the last two may be left out", []string{"lag"}, lineLag, lineSwift},
 		{"captive", "site", nil, "", line, captiveOn, captiveOff},
-		{"gateway dead", "site", nil, "", []string{"gateway", "line"}, gatewayOff, gatewayOn},
+		{"gateway dead", "site", nil, "", []string{"gateway"}, gatewayOff, gatewayOn},
 
 		{"dead", "isp", nil, "", []string{"hop", "dns"}, hopDead, unfilter},
 		{"dns dead", "isp", nil, "", []string{"dns"}, dns(resolverDead), dns(resolverTrue)},
@@ -62,6 +62,8 @@ func kinds() []kind {
 		{"suspend", "site", nil, "", machine, suspend, resume},
 		{"agent crash", "site", nil, "", []string{"machine"}, agentCrash, agentStart},
 		{"disk full", "site", nil, "", []string{"disk", "machine"}, siteDiskFull, siteDiskFree},
+
+		{"clock", "site", clockForm, "how far it is off, as -20y, +1d or +90s; or 1970, where it stands at every boot", []string{"clock"}, clockWrong, clockRight},
 
 		{"killed", "central", nil, "", []string{"central", "disk"}, centralKill, centralStart},
 		{"disk full", "central", nil, "", []string{"disk", "central"}, centralDiskFull, centralDiskFree},

@@ -106,16 +106,21 @@ func feed(ctx context.Context, input string, args ...string) error {
 	return nil
 }
 
-// sweep removes every namespace, process, mount and folder of this process's
-// run, and of runs whose process is dead.
-func sweep() error {
+// dead reports whether a run is this process's or of one that is no more.
+func dead(pid int) bool {
+	return pid == os.Getpid() || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
+
+// sweep removes every namespace, process, mount and folder of the runs that are
+// over, by the numbers of their processes.
+func sweep(isOver func(pid int) bool) error {
 	over := func(pattern *regexp.Regexp, name string) bool {
 		m := pattern.FindStringSubmatch(name)
 		if m == nil {
 			return false
 		}
 		pid, err := strconv.Atoi(m[1])
-		return err == nil && (pid == os.Getpid() || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH))
+		return err == nil && isOver(pid)
 	}
 	var errs []error
 	for _, e := range entries("/run/netns") {

@@ -19,6 +19,7 @@ type Config struct {
 	Script  Script
 	Agent   string // path of thongsuot-agent
 	Central string // path of thongsuot-central
+	Lab     string // path of thongsuot-lab, for what needs a process of its own
 	Logs    string // folder for the logs of all programs; "" keeps none
 }
 
@@ -46,14 +47,20 @@ func (p *province) file(name string) string { return filepath.Join(p.dir, name) 
 // Run plays the script and tells what happened through say, which is called by
 // one goroutine at a time. An error means that the lab itself failed or that ctx
 // ended; what the province got wrong is in the summary. Namespaces, processes
-// and mounts are gone when it returns. A process plays one province at a time.
+// and mounts are gone when it returns, and soon after when the process dies
+// before. A process plays one province at a time.
 func Run(ctx context.Context, cfg Config, say func(Event)) (sum Summary, err error) {
 	if err := Needs(); err != nil {
 		return sum, err
 	}
-	if err := sweep(); err != nil {
+	if err := sweep(dead); err != nil {
 		return sum, fmt.Errorf("remove what an earlier run left: %w", err)
 	}
+	guard, err := newCaretaker(cfg.Lab)
+	if err != nil {
+		return sum, err
+	}
+	defer func() { err = errors.Join(err, guard.close()) }()
 	p := &province{cfg: cfg, script: cfg.Script, launcher: newLauncher(), counts: &counts{}}
 	p.dir = filepath.Join(os.TempDir(), fmt.Sprintf("thongsuot-lab-%d", os.Getpid()))
 	defer func() { err = errors.Join(err, p.dismantle()) }()
@@ -123,6 +130,7 @@ func (p *province) dismantle() error {
 			s.relay.close()
 		}
 		s.captive.close()
+		s.witness.close()
 		s.local.CloseIdleConnections()
 		if s.agent != nil {
 			s.agent.kill()
@@ -137,7 +145,7 @@ func (p *province) dismantle() error {
 	for _, c := range p.logs {
 		errs = append(errs, c.Close())
 	}
-	return errors.Join(append(errs, sweep())...)
+	return errors.Join(append(errs, sweep(dead))...)
 }
 
 // journal makes the journals of one program's runs, which share a file.

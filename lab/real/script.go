@@ -267,6 +267,11 @@ func numbered(name string, n int) (names []string) {
 func (s *Script) ispOf(i int) string    { return fmt.Sprintf("isp-%d", i%s.ISPs+1) }
 func (s *Script) feederOf(i int) string { return fmt.Sprintf("feeder-%d", i*s.Feeders/s.Sites+1) }
 
+// ownClock reports whether a fault turns the site's clock.
+func (s *Script) ownClock(site string) bool {
+	return slices.ContainsFunc(s.Faults, func(f Fault) bool { return f.Target == site && f.Kind == "clock" })
+}
+
 // behind are the sites that a fault touches.
 func (s *Script) behind(f Fault) (sites []string) {
 	for i, name := range s.siteNames() {

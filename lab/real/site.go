@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"thongsuot/agent"
 )
 
 const agentLocal = "127.0.0.1:9467"
@@ -29,6 +32,9 @@ type site struct {
 	ups        *upsUnit // nil for none
 	captive    *page
 	relay      *relay // while the line is long
+	witness    *witness
+	ownClock   bool // its agent is given the machine's clock
+	clockless  bool // each boot begins in 1970
 	agent      *program
 	runs       []*agentRun // of the agent, in order
 	journal    func() *journal
@@ -36,8 +42,10 @@ type site struct {
 
 	mu     sync.Mutex // guards booted and the file of the uptime
 	booted time.Time
+	zero   time.Duration // CLOCK_BOOTTIME then
 }
 
+func (s *site) clockFile() string   { return filepath.Join(s.dir, "clock") }
 func (s *site) gatewayAddr() string { return fmt.Sprintf("10.77.%d.1", s.n) }
 func (s *site) machineAddr() string { return fmt.Sprintf("10.77.%d.2", s.n) }
 func (s *site) homeNet() string     { return fmt.Sprintf("10.77.%d.0/24", s.n) }
@@ -59,6 +67,7 @@ func (p *province) newSite(ctx context.Context, n int) (*site, error) {
 		dir: filepath.Join(p.dir, fmt.Sprintf("site-%d", n)),
 	}
 	s.disk = filepath.Join(s.dir, "disk")
+	s.ownClock = p.script.ownClock(s.name)
 	s.journal = p.journal(s.name)
 	s.local = &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DialContext: s.machineDial}}
 	if err := newDisk(s.disk, 16); err != nil {
@@ -69,6 +78,9 @@ func (p *province) newSite(ctx context.Context, n int) (*site, error) {
 	}
 	var err error
 	if s.captive, err = newCaptive(); err != nil {
+		return nil, err
+	}
+	if s.witness, err = newWitness(s.machine, "eth0", netip.MustParseAddr(s.gatewayAddr())); err != nil {
 		return nil, err
 	}
 	if p.hasUPS(s.name) {
@@ -127,6 +139,7 @@ probes:
 		os.MkdirAll(filepath.Join(s.dir, "sys/class/power_supply"), 0o755),
 		os.MkdirAll(filepath.Join(s.dir, "proc"), 0o755),
 		os.Symlink("/proc/net", filepath.Join(s.dir, "proc/net")),
+		s.setClock(time.Now(), time.Now()),
 	)
 }
 
@@ -137,8 +150,13 @@ func (s *site) boot(ctx context.Context, p *province) error {
 	id := fmt.Sprintf("%x-%x-%x-%x-%x\n", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 	now := time.Now()
 	s.mu.Lock()
-	s.booted = now
+	s.booted, s.zero = now, agent.Boottime()
 	s.mu.Unlock()
+	if s.clockless {
+		if err := s.setClock(time.Unix(0, 0), now); err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(put(filepath.Join(s.dir, "proc/sys/kernel/random/boot_id"), id), s.age(now)); err != nil {
 		return err
 	}
@@ -162,8 +180,11 @@ func (s *site) age(now time.Time) error {
 
 func (s *site) startAgent(p *province) (err error) {
 	prepare := fmt.Sprintf("mount --bind %s /etc/resolv.conf &&", filepath.Join(s.dir, "resolv.conf"))
-	s.agent, err = p.launcher.start(s.machine, "thongsuot-agent of "+s.name, s.journal(), nil, prepare,
-		p.cfg.Agent, "run", "-config", filepath.Join(s.dir, "agent.yaml"))
+	args := []string{p.cfg.Agent, "run", "-config", filepath.Join(s.dir, "agent.yaml")}
+	if s.ownClock {
+		args = []string{p.cfg.Lab, "agent", "-config", filepath.Join(s.dir, "agent.yaml"), "-clock", s.clockFile(), "-booted", s.zero.String()}
+	}
+	s.agent, err = p.launcher.start(s.machine, "thongsuot-agent of "+s.name, s.journal(), nil, prepare, args...)
 	if err == nil {
 		p.counts.began(s)
 	}

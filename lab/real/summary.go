@@ -1,9 +1,11 @@
 package real
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -26,7 +28,9 @@ type Outcome struct {
 	LiveIs   Score    `json:"live_is"`
 	Final    string   `json:"final,omitempty"` // verdict in the end
 	FinalIs  Score    `json:"final_is"`
-	Messages int      `json:"messages"` // new messages about the incident, replies aside
+	// Messages are the new ones about the incident, replies aside, of each
+	// receiver that was told.
+	Messages map[string]int `json:"messages"`
 }
 
 // Score compares a verdict with the label.
@@ -85,7 +89,9 @@ func (p *province) summary(ctx context.Context, t *transcript) (sum Summary, err
 			sum.Unexplained = append(sum.Unexplained, fmt.Sprintf("%s at %s: %s", id, t.places[c.Incident.Site], describe(c.Incident.Verdict)))
 		}
 	}
-	sum.Told = []Told{t.received()}
+	for _, r := range receivers() {
+		sum.Told = append(sum.Told, t.received(r.name))
+	}
 	sum.Kept, err = p.kept(ctx, t.began)
 	return sum, err
 }
@@ -100,13 +106,13 @@ const (
 // outcome finds the incident of a fault: of those that changed for the worse
 // in its time, the one that shares most of it.
 func (t *transcript) outcome(f Fault, site string) Outcome {
-	o := Outcome{Fault: f.String(), Line: f.Line, Site: site, Label: f.Label.String()}
+	o := Outcome{Fault: f.String(), Line: f.Line, Site: site, Label: f.Label.String(), Messages: map[string]int{}}
 	when := t.faults[f.Line]
 	var best []seenChange
 	var most time.Duration
 	for _, story := range t.stories(site) {
 		shared := overlap(story, when)
-		if relevant(story, when) && (best == nil || shared > most) {
+		if (relevant(story, when) || encloses(story, when)) && (best == nil || shared > most) && !t.othersDo(f, site, story) {
 			best, most = story, shared
 		}
 	}
@@ -120,11 +126,12 @@ func (t *transcript) outcome(f Fault, site string) Outcome {
 	o.Incident = best[0].Incident.ID
 	live := best[0]
 	for _, c := range best {
-		if during(c, when) {
-			if o.Seen == nil {
-				o.Seen = since(when.begins, c.seen)
-			}
+		if during(c, when) && o.Seen == nil {
+			o.Seen = since(when.begins, c.seen)
 			live = c
+		}
+		if c.seen.Before(when.ends) {
+			live = c // what was held when the fault ended
 		}
 	}
 	for _, c := range best {
@@ -140,7 +147,7 @@ func (t *transcript) outcome(f Fault, site string) Outcome {
 			continue
 		}
 		if m.what == EventMessage {
-			o.Messages++
+			o.Messages[m.receiver]++
 		}
 		if o.Told == nil && m.at.After(when.begins) {
 			o.Told = since(when.begins, m.at)
@@ -182,6 +189,24 @@ func relevant(story []seenChange, when *played) bool {
 	return slices.ContainsFunc(story, func(c seenChange) bool { return during(c, when) })
 }
 
+// encloses reports whether an incident was there before the fault and after it.
+func encloses(story []seenChange, when *played) bool {
+	last := story[len(story)-1].Incident
+	return last.Start.Before(when.begins) && (last.Open() || last.End.After(when.ends))
+}
+
+// othersDo reports whether a fault of which nothing should come is not to be
+// charged with an incident, since another one at the site explains it.
+func (t *transcript) othersDo(f Fault, site string, story []seenChange) bool {
+	if f.Label.Cause != thongsuot.CauseNone {
+		return false
+	}
+	return slices.ContainsFunc(t.script.Faults, func(g Fault) bool {
+		when := t.faults[g.Line]
+		return g.Label.Cause != thongsuot.CauseNone && slices.Contains(t.script.behind(g), site) && (relevant(story, when) || encloses(story, when))
+	})
+}
+
 func overlap(story []seenChange, when *played) time.Duration {
 	last := story[len(story)-1].Incident
 	from, to := last.Start, when.ends.Add(after)
@@ -209,10 +234,13 @@ func score(label Label, v thongsuot.Verdict) Score {
 	}
 }
 
-func (t *transcript) received() Told {
+func (t *transcript) received(receiver string) Told {
 	told := Told{Receiver: receiver}
 	messages := map[string]int{}
 	for _, m := range t.posts {
+		if m.receiver != receiver {
+			continue
+		}
 		switch m.what {
 		case EventMessage:
 			told.Messages++
@@ -233,8 +261,8 @@ func (s Summary) Print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\nfault\tsite\tlabel\tseen\ttold\tclear\tlive\t\tfinal\t\tmessages\n")
 	for _, o := range s.Outcomes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", o.Fault, o.Site, o.Label,
-			delay(o.Seen), delay(o.Told), delay(o.Clear), cause(o.Live), o.LiveIs, cause(o.Final), o.FinalIs, o.Messages)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Fault, o.Site, o.Label,
+			delay(o.Seen), delay(o.Told), delay(o.Clear), cause(o.Live), o.LiveIs, cause(o.Final), o.FinalIs, each(o.Messages))
 	}
 	_ = w.Flush() // the reader went away
 	for _, u := range s.Unexplained {
@@ -244,11 +272,20 @@ func (s Summary) Print(out io.Writer) {
 	for _, r := range s.Told {
 		fmt.Fprintf(out, "told %s: %d messages of %d incidents (%d repeated), %d replies, %d edits\n", r.Receiver, r.Messages, r.Incidents, r.Repeated, r.Replies, r.Edits)
 	}
-	fmt.Fprintf(w, "\nresults of\tproduced\tstored\tlost\tunwritten at a kill\tstored twice\tgiven up\n")
+	fmt.Fprintf(w, "\nresults of\tproduced\tstored\tlost\tunwritten at a kill\tstored twice\tgiven up\tdates off, 99 %%\tat worst\tstray dates\n")
 	for _, k := range s.Kept {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\n", k.Site, k.Produced, k.Stored, k.Lost, k.Unwritten, k.Twice, k.GaveUp)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.3f s\t%.3f s\t%d\n", k.Site, k.Produced, k.Stored, k.Lost, k.Unwritten, k.Twice, k.GaveUp, k.Dated.P99, k.Dated.Worst, k.Dated.Stray)
 	}
 	_ = w.Flush()
+}
+
+// each lists numbers by receiver: "lanh-dao 1, van-hanh 1".
+func each(n map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(n)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, n[name]))
+	}
+	return cmp.Or(strings.Join(parts, ", "), "-")
 }
 
 func delay(seconds *float64) string {

@@ -54,6 +54,7 @@ const lookEvery = 100 * time.Millisecond
 // transcript follows what the province records and tells.
 type transcript struct {
 	began  time.Time
+	script Script
 	places map[string]string // site code to name in the script
 	ledger *ledger.Ledger
 	slack  *slacktest.Server
@@ -62,7 +63,7 @@ type transcript struct {
 	say     func(Event)
 	seen    map[string]int // revision of each incident
 	changes []seenChange
-	told    map[string]int // edits seen of each message, by its timestamp
+	told    map[string]int // edits seen of each message, by receiver and timestamp
 	posts   []post
 	faults  map[int]*played // by line of the script
 	broken  error           // of the last look at the ledger
@@ -76,8 +77,8 @@ type seenChange struct {
 
 // post is a message, a reply or an edit.
 type post struct {
-	what, incident string
-	at             time.Time
+	what, receiver, incident string
+	at                       time.Time
 }
 
 // played is when a fault truly began and ended.
@@ -89,7 +90,7 @@ func (p *province) newTranscript(say func(Event)) (*transcript, error) {
 		return nil, err
 	}
 	t := &transcript{
-		began: time.Now(), places: map[string]string{}, ledger: l, slack: p.slack, say: say,
+		began: time.Now(), script: p.script, places: map[string]string{}, ledger: l, slack: p.slack, say: say,
 		seen: map[string]int{}, told: map[string]int{}, faults: map[int]*played{},
 	}
 	for _, s := range p.sites {
@@ -172,8 +173,10 @@ func (t *transcript) look(ctx context.Context) error {
 			}
 		}
 	}
-	for _, m := range t.slack.Messages(channel) {
-		t.read(m)
+	for _, r := range receivers() {
+		for _, m := range t.slack.Messages(r.channel) {
+			t.read(r.name, m)
+		}
 	}
 	return nil
 }
@@ -205,10 +208,11 @@ func describe(v thongsuot.Verdict) string {
 }
 
 // read takes in a message as it stands.
-func (t *transcript) read(m slacktest.Message) {
+func (t *transcript) read(receiver string, m slacktest.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	edits, known := t.told[m.TS]
+	key := receiver + " " + m.TS
+	edits, known := t.told[key]
 	if known && m.Edits == edits {
 		return
 	}
@@ -219,13 +223,14 @@ func (t *transcript) read(m slacktest.Message) {
 	if known && m.Edited != nil {
 		e.What, at = EventEdit, instant(m.Edited.TS)
 	}
-	t.told[m.TS] = m.Edits
+	t.told[key] = m.Edits
 	if m.Metadata != nil {
 		e.Incident, _ = m.Metadata.EventPayload["incident"].(string)
 	}
 	e.Place = t.place(e.Incident)
-	e.Text, _, _ = strings.Cut(m.Text, "\n")
-	t.posts = append(t.posts, post{e.What, e.Incident, at})
+	text, _, _ := strings.Cut(m.Text, "\n")
+	e.Text = receiver + ": " + text
+	t.posts = append(t.posts, post{e.What, receiver, e.Incident, at})
 	t.tell(e, at)
 }
 
