@@ -131,6 +131,7 @@ const (
 	EvidenceLowBattery      EvidenceCode = "low_battery"
 	EvidenceMainsLost       EvidenceCode = "mains_lost"
 	EvidenceMainsPresent    EvidenceCode = "mains_present"
+	EvidenceVoltage         EvidenceCode = "voltage" // Value is the mean of ten minutes in volts, Detail the rule
 	EvidenceNoMainsSensor   EvidenceCode = "no_mains_sensor"
 	EvidenceAgentStopped    EvidenceCode = "agent_stopped"    // Detail is why
 	EvidenceAgentStarted    EvidenceCode = "agent_started"    // a new process of the agent on the same boot

@@ -17,6 +17,7 @@ const (
 	ProbeMains   ProbeKind = "mains"   // mains adapter of the machine itself
 	ProbeBoot    ProbeKind = "boot"    // boot id and uptime of the machine
 	ProbeAgent   ProbeKind = "agent"   // the agent about itself: start, stop, losses
+	ProbeVoltage ProbeKind = "voltage" // mains voltage of ten minutes, from what a UPS measures
 	ProbeCanary  ProbeKind = "canary"  // a device of the office that has no battery behind it
 )
 
@@ -101,6 +102,14 @@ const (
 	FieldCharge       = "charge_ratio"
 	FieldRuntime      = "runtime_seconds"
 	FieldInputVolts   = "input_volts"
+	FieldReplace      = "replace_battery"
+	FieldUnprotected  = "unprotected" // 1 while the UPS is bypassed or its output off
+	FieldMeanVolts    = "mean_volts"  // of a window of ten minutes, as are the next four
+	FieldMinVolts     = "min_volts"
+	FieldMaxVolts     = "max_volts"
+	FieldVoltsNormal  = "within_normal" // 1 when the mean is within what is normal
+	FieldVoltsLimit   = "within_limit"  // 1 when it is within what machines bear
+	FieldVoltsBand    = "band"          // 0 normal, 1 off normal for half an hour, 2 beyond the limit
 	FieldLoad         = "load_ratio"
 	FieldUptime       = "uptime_seconds"
 	FieldStopping     = "stopping"        // 1 in the agent's last words

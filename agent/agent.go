@@ -118,7 +118,7 @@ func (a *Agent) open(token string, transport http.RoundTripper) error {
 		return err
 	}
 	power := newPowerState(a.clock.boottime)
-	a.collect = newCollector(a.clock, a.spool, a.cfg.Round, power, a.log, a.metrics)
+	a.collect = newCollector(a.clock, a.spool, a.cfg.Round, power, a.cfg.Probes.Voltage, a.log, a.metrics)
 	a.uplink = newUplink(a.cfg.Centre, token, transport, a.spool, a.clock, start, a.version, a.log, a.metrics)
 	a.beat = &beater{
 		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), metered: a.cfg.Metered, onDisk: a.parted,

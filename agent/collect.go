@@ -27,6 +27,8 @@ type collector struct {
 
 	kept map[string]time.Duration // boottime of the last kept reading of each power probe; of run alone
 
+	volts   map[string]*voltage // of each UPS; of run alone
+	legal   VoltageConfig
 	results *prometheus.CounterVec
 	lost    prometheus.Counter
 	skipped *prometheus.CounterVec
@@ -35,9 +37,10 @@ type collector struct {
 	latest map[string]measured // newest result of each probe, for status and metrics
 }
 
-func newCollector(clock *Clock, sp *spool.Spool, every time.Duration, power *powerState, log *slog.Logger, reg prometheus.Registerer) *collector {
+func newCollector(clock *Clock, sp *spool.Spool, every time.Duration, power *powerState, legal VoltageConfig, log *slog.Logger, reg prometheus.Registerer) *collector {
 	c := &collector{
 		clock: clock, spool: sp, log: log, every: every, power: power,
+		legal: legal, volts: map[string]*voltage{},
 		in: make(chan measured, 64), wrote: make(chan struct{}, 1), latest: map[string]measured{}, kept: map[string]time.Duration{},
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thongsuot_agent_results_total", Help: "Results of probes, by probe and reason.",
@@ -70,6 +73,10 @@ func (c *collector) run() {
 				c.write(pending, spool.Samples)
 				return
 			}
+			if w, ok := c.window(m); ok {
+				c.note(w)
+				pending = append(pending, w)
+			}
 			n := c.note(m)
 			if n == repeated {
 				continue
@@ -94,6 +101,19 @@ func (c *collector) run() {
 			pending = nil
 		}
 	}
+}
+
+// window takes the voltage from what a UPS says; with ok ten minutes are over.
+func (c *collector) window(m measured) (measured, bool) {
+	if m.Kind != thongsuot.ProbeUPS {
+		return measured{}, false
+	}
+	v := c.volts[m.Probe]
+	if v == nil {
+		v = &voltage{cfg: c.legal, name: numbered("voltage", len(c.volts)), target: m.Target}
+		c.volts[m.Probe] = v
+	}
+	return v.see(m)
 }
 
 // news says how urgent a result is.

@@ -51,7 +51,10 @@ type ProbesConfig struct {
 	Portals []PortalItem `yaml:"portals"` // Default the national public service portal
 	ICMP    []ICMPItem   `yaml:"icmp"`
 	TCP     []TCPItem    `yaml:"tcp"`
+	NUT     string       `yaml:"nut"` // upsd whose supplies are found by themselves where ups names none; or off. Default 127.0.0.1:3493
 	UPS     []UPSItem    `yaml:"ups"`
+
+	Voltage VoltageConfig `yaml:"voltage"` // what a UPS measures of the mains is held against this
 
 	// Devices that hang on the mains alone, where no UPS can be read.
 	Canaries []CanaryItem `yaml:"canaries"`
@@ -111,7 +114,7 @@ func DefaultConfig() Config {
 		Procfs: "/proc", Sysfs: "/sys",
 		Centre: CentreConfig{Org: "thongsuot", Bucket: "thongsuot"},
 		Spool:  queue,
-		Probes: ProbesConfig{Gateway: "auto", ResolvConf: "/etc/resolv.conf", Centre: true, Mains: true, Portals: []PortalItem{portal}},
+		Probes: ProbesConfig{Gateway: "auto", ResolvConf: "/etc/resolv.conf", Centre: true, Mains: true, NUT: "127.0.0.1:3493", Voltage: defaultVoltage(), Portals: []PortalItem{portal}},
 	}
 }
 
@@ -130,6 +133,14 @@ func (c Config) Validate() error {
 		add("listen: must be a loopback address with a port, such as 127.0.0.1:9467 (got %q)", c.Listen)
 	}
 	if err := c.Centre.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if n := c.Probes.NUT; n != "off" {
+		if _, port, err := net.SplitHostPort(n); err != nil || port == "" {
+			add("probes.nut: want host:port or off (got %q)", n)
+		}
+	}
+	if err := c.Probes.Voltage.validate(); err != nil {
 		errs = append(errs, err)
 	}
 	if g := c.Probes.Gateway; g != "auto" && g != "off" {

@@ -62,3 +62,15 @@ func (a *Agent) Metrics() (string, error) {
 	}
 	return b.String(), nil
 }
+
+// Voltage makes means of ten minutes under the default limits.
+type Voltage struct{ v *voltage }
+
+func NewVoltage() Voltage {
+	return Voltage{&voltage{cfg: defaultVoltage(), name: "voltage", target: "ups"}}
+}
+
+func (v Voltage) See(r thongsuot.Result, at time.Duration) (thongsuot.Result, time.Duration, bool) {
+	w, ok := v.v.see(measured{r, at})
+	return w.Result, w.began, ok
+}

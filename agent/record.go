@@ -106,6 +106,8 @@ var fieldNames = []string{
 	thongsuot.FieldDropped, thongsuot.FieldSpoolRecords, thongsuot.FieldSpoolBytes,
 	thongsuot.FieldBeatRTT, thongsuot.FieldClockOffset,
 	thongsuot.FieldBeatEvery, thongsuot.FieldBeatHTTP, thongsuot.FieldShutdown,
+	thongsuot.FieldReplace, thongsuot.FieldUnprotected, thongsuot.FieldMeanVolts, thongsuot.FieldMinVolts,
+	thongsuot.FieldMaxVolts, thongsuot.FieldVoltsNormal, thongsuot.FieldVoltsLimit, thongsuot.FieldVoltsBand,
 }
 
 func appendName(b []byte, name string) []byte {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"thongsuot"
@@ -174,7 +175,7 @@ func (m *maker) items() {
 		p, err := probes.NewTCP(item.TCPConfig)
 		m.add(fmt.Sprintf("probes.tcp[%d]", i), p, err)
 	}
-	for i, item := range m.cfg.Probes.UPS {
+	for i, item := range m.supplies() {
 		p, err := probes.NewUPS(item.UPSConfig)
 		m.add(fmt.Sprintf("probes.ups[%d]", i), p, err)
 	}
@@ -189,6 +190,34 @@ func (m *maker) items() {
 		p, err := probes.NewCanary(c)
 		m.add(fmt.Sprintf("probes.canaries[%d]", i), p, err)
 	}
+}
+
+// listWithin bounds the question to upsd: the agent has to start without it.
+const listWithin = 2 * time.Second
+
+// supplies are the configured ones, or those that upsd lists. A machine
+// without upsd has none; that is the rule and no news.
+func (m *maker) supplies() []UPSItem {
+	server := m.cfg.Probes.NUT
+	if len(m.cfg.Probes.UPS) > 0 || server == "off" {
+		return m.cfg.Probes.UPS
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), listWithin)
+	defer cancel()
+	found, err := probes.UPSDevices(ctx, server)
+	if err != nil {
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			m.log.Warn("no UPS found", "server", server, "err", err, "hint", "set probes.nut or probes.ups")
+		}
+		return nil
+	}
+	var items []UPSItem
+	for i, name := range found {
+		c := probes.DefaultUPSConfig()
+		c.Name, c.UPS, c.Server = numbered("ups", i), name, server
+		items = append(items, UPSItem{c})
+	}
+	return items
 }
 
 // machine adds the probes of the machine itself.

@@ -76,7 +76,7 @@ func (t *renderer) rows(s Status, at time.Time) []probeRow {
 // services.
 func rank(r thongsuot.Result) int {
 	kinds := []thongsuot.ProbeKind{
-		thongsuot.ProbeMains, thongsuot.ProbeUPS, thongsuot.ProbeCanary, "", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbeCaptive, thongsuot.ProbePortal,
+		thongsuot.ProbeMains, thongsuot.ProbeUPS, thongsuot.ProbeCanary, thongsuot.ProbeVoltage, "", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbeCaptive, thongsuot.ProbePortal,
 	}
 	kind := r.Kind
 	if kind == thongsuot.ProbeICMP && strings.HasPrefix(r.Probe, "gateway") {
@@ -101,6 +101,8 @@ func (t *renderer) answer(r thongsuot.Result) look {
 	case r.OK() && (r.Kind == thongsuot.ProbeUPS || r.Kind == thongsuot.ProbeMains || r.Kind == thongsuot.ProbeCanary):
 		l := t.mains(r)
 		return l
+	case r.OK() && r.Kind == thongsuot.ProbeVoltage:
+		return t.band(r)
 	case r.OK():
 		if v, ok := r.Field(thongsuot.FieldInvents); ok && v == 1 {
 			return t.called(thongsuot.StateDegraded, "page.answer.invents")
@@ -166,8 +168,23 @@ func (t *renderer) value(r thongsuot.Result) string {
 			field(thongsuot.FieldRuntime, func(v float64) string { return t.lang.T("page.runtime", t.lasted(seconds(v))) }),
 			field(thongsuot.FieldInputVolts, func(v float64) string { return t.lang.Number(v, 0) + " V" }),
 		)
+	case thongsuot.ProbeVoltage:
+		number := func(name string) string { return field(name, func(v float64) string { return t.lang.Number(v, 0) }) }
+		return t.lang.T("page.volts.range", number(thongsuot.FieldMeanVolts), number(thongsuot.FieldMinVolts), number(thongsuot.FieldMaxVolts))
 	default:
 		return ""
+	}
+}
+
+// band is what a mean of the mains voltage means.
+func (t *renderer) band(r thongsuot.Result) look {
+	switch v, _ := r.Field(thongsuot.FieldVoltsBand); {
+	case v >= 2:
+		return t.called(thongsuot.StateAtRisk, "page.volts.limit")
+	case v >= 1:
+		return t.called(thongsuot.StateDegraded, "page.volts.off")
+	default:
+		return look{"s-up", chart.MarkCheck, t.lang.T("page.answer.ok")}
 	}
 }
 

@@ -51,6 +51,8 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 	if s.Gap == nil || !s.Power.At.Before(s.Gap.End) { // else it is from before a silence
 		f.UPS = UPS{Known: s.Power.Known, OnBattery: s.Power.OnBattery && now.Sub(s.Power.Since) >= e.cfg.HoldBattery, Low: s.Power.Low, Concluded: s.Power.Concluded, Runtime: s.Power.Runtime}
 	}
+	low := s.voltage(now, e.cfg)
+	f.InputVolts, _ = low.Field(thongsuot.FieldMeanVolts)
 	failing := sees.failing()
 	if len(failing) > 0 && s.Power.OnBattery {
 		f.BatteryToLoss = Interval{true, earliestSince(failing).Sub(s.Power.Since)}
@@ -63,6 +65,10 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 	}
 	v := Attribute(f)
 	switch {
+	case v.Sub == thongsuot.SubVoltage:
+		mean, _ := low.Field(thongsuot.FieldMeanVolts)
+		v.Evidence = []thongsuot.Evidence{{Code: thongsuot.EvidenceVoltage, At: low.At, Probe: low.Probe, Value: mean, Detail: low.Detail}}
+		return judged{Verdict: v, since: low.At.Add(-voltageWindow)}
 	case v.State == thongsuot.StateAtRisk:
 		v.Evidence = s.Power.evidence()
 		return judged{Verdict: v, since: s.Power.Since}
@@ -78,6 +84,24 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 	default:
 		return up()
 	}
+}
+
+// voltageWindow is the time of which agents tell the mean voltage.
+const voltageWindow = 10 * time.Minute
+
+// beyondLimit is the band of a window whose mean is off what machines bear.
+const beyondLimit = 2
+
+// voltage is the newest finding that the mains voltage endangers machines, the
+// zero result when there is none.
+func (s *site) voltage(now time.Time, cfg Config) thongsuot.Result {
+	for _, name := range s.names() {
+		r := s.Targets[name].Last
+		if band, _ := r.Field(thongsuot.FieldVoltsBand); r.Kind == thongsuot.ProbeVoltage && band == beyondLimit && now.Sub(r.At) <= cfg.Stale {
+			return r
+		}
+	}
+	return thongsuot.Result{}
 }
 
 // sight is what a site's probes show now, target by target.

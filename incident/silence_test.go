@@ -267,3 +267,20 @@ func (s *scene) openEvidence() []thongsuot.Evidence {
 	st, _ := s.e.Status(s.site, s.now)
 	return st.Verdict.Evidence
 }
+
+// Voltage far off nominal over ten minutes endangers machines: at risk while it
+// lasts, and no longer than it is told.
+func TestVoltageBeyondTheLimitIsARisk(t *testing.T) {
+	window := func(mean, band float64) thongsuot.Result {
+		r := ok("voltage", thongsuot.ProbeVoltage)
+		r.Fields = []thongsuot.Field{{Name: thongsuot.FieldMeanVolts, Value: mean}, {Name: thongsuot.FieldVoltsBand, Value: band}}
+		return r
+	}
+	s := newScene(t).run(time.Minute)
+	s.write(0, window(205, 1)).run(10 * time.Minute).want()
+	s.write(0, window(192, 2)).run(time.Minute).want("opened at_risk power/voltage high")
+	if e := s.openEvidence(); len(e) != 1 || e[0].Code != thongsuot.EvidenceVoltage || e[0].Value != 192 {
+		t.Errorf("evidence %+v", e)
+	}
+	s.run(9*time.Minute).write(0, window(219, 0)).run(time.Minute).want("closed at_risk power/voltage high")
+}

@@ -43,6 +43,8 @@ func (l Lang) Evidence(e thongsuot.Evidence, zone *time.Location) string {
 			why = text
 		}
 		return l.T("evidence.agent_stopped_why", at, why)
+	case thongsuot.EvidenceVoltage:
+		return l.T("evidence.voltage", l.Number(e.Value, 0), at)
 	case thongsuot.EvidenceNoMainsSensor, thongsuot.EvidenceBootSame:
 		return l.T(key)
 	default:

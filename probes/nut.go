@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -38,25 +41,53 @@ func dialNUT(ctx context.Context, addr string) (*nutConn, error) {
 // list asks for all variables of ups. After an error that is not a nutError
 // the connection is out of step and must be closed.
 func (c *nutConn) list(ctx context.Context, ups string) (map[string]string, error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		c.conn.SetDeadline(deadline)
-	}
-	defer context.AfterFunc(ctx, func() { c.conn.Close() })()
-	if _, err := fmt.Fprintf(c.conn, "LIST VAR %s\n", ups); err != nil {
+	if err := c.say(ctx, "LIST VAR "+ups); err != nil {
 		return nil, err
 	}
+	defer context.AfterFunc(ctx, func() { c.conn.Close() })()
 	return readVars(c.r, ups)
 }
 
-// readVars reads one reply to LIST VAR ups:
+func (c *nutConn) say(ctx context.Context, line string) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		c.conn.SetDeadline(deadline)
+	}
+	_, err := io.WriteString(c.conn, line+"\n")
+	return err
+}
+
+// UPSDevices lists the supplies that the upsd at server (host:port) knows, by
+// name as in ups.conf, sorted.
+func UPSDevices(ctx context.Context, server string) ([]string, error) {
+	c, err := dialNUT(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	defer c.conn.Close()
+	if err := c.say(ctx, "LIST UPS"); err != nil {
+		return nil, err
+	}
+	found, err := readList(c.r, "UPS", "UPS ")
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+// readVars reads one reply to LIST VAR ups.
+func readVars(r *bufio.Reader, ups string) (map[string]string, error) {
+	return readList(r, "VAR "+ups, "VAR "+ups+" ")
+}
+
+// readList reads one reply to LIST what, each item after its prefix:
 //
 //	BEGIN LIST VAR ups
 //	VAR ups name "value"
 //	END LIST VAR ups
 //
-// or "ERR word". A value holds '"' and '\' behind a '\'. Of a variable named
-// twice the last value counts.
-func readVars(r *bufio.Reader, ups string) (map[string]string, error) {
+// or "ERR word". A value holds '"' and '\' behind a '\'. Of a name given twice
+// the last value counts.
+func readList(r *bufio.Reader, what, prefix string) (map[string]string, error) {
 	line, err := readLine(r)
 	if err != nil {
 		return nil, err
@@ -64,27 +95,27 @@ func readVars(r *bufio.Reader, ups string) (map[string]string, error) {
 	if word, ok := strings.CutPrefix(line, "ERR "); ok {
 		return nil, nutError(word)
 	}
-	if line != "BEGIN LIST VAR "+ups {
+	if line != "BEGIN LIST "+what {
 		return nil, fmt.Errorf("%w: %q where a list begins", errBadReply, line)
 	}
-	vars := map[string]string{}
+	items := map[string]string{}
 	for range nutLines {
 		line, err := readLine(r)
 		if err != nil {
 			return nil, err
 		}
-		if line == "END LIST VAR "+ups {
-			return vars, nil
+		if line == "END LIST "+what {
+			return items, nil
 		}
-		rest, ok := strings.CutPrefix(line, "VAR "+ups+" ")
+		rest, ok := strings.CutPrefix(line, prefix)
 		name, quoted, found := strings.Cut(rest, " ")
 		value, closed := unquote(quoted)
 		if !ok || !found || !closed {
 			return nil, fmt.Errorf("%w: %q in a list", errBadReply, line)
 		}
-		vars[name] = value
+		items[name] = value
 	}
-	return nil, fmt.Errorf("%w: more than %d variables", errBadReply, nutLines)
+	return nil, fmt.Errorf("%w: more than %d items", errBadReply, nutLines)
 }
 
 // readLine is one line without its end; one longer than the reader's buffer is

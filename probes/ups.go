@@ -59,7 +59,8 @@ func (c UPSConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Time
 // (upsd does not talk to us), bad_reply, error (another ERR).
 //
 // Fields, each only if the UPS tells it: online, on_battery, low_battery,
-// charge_ratio, runtime_seconds, input_volts, load_ratio.
+// charge_ratio, runtime_seconds, input_volts, load_ratio, and only
+// while they are true replace_battery and unprotected (bypassed, or output off).
 func NewUPS(cfg UPSConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err
@@ -147,6 +148,13 @@ func readUPS(vars map[string]string) thongsuot.Result {
 		add(thongsuot.FieldOnBattery, truth(has("OB")))
 	}
 	add(thongsuot.FieldLowBattery, truth(has("LB") || has("FSD")))
+	// A UPS that is well costs no bytes for these two.
+	if has("RB") {
+		add(thongsuot.FieldReplace, 1)
+	}
+	if has("BYPASS") || has("OFF") {
+		add(thongsuot.FieldUnprotected, 1)
+	}
 
 	for _, n := range []struct {
 		variable, field string

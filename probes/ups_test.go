@@ -32,6 +32,15 @@ type nut struct {
 
 func startNUT(t *testing.T) *nut {
 	t.Helper()
+	return startNUTOf(t, map[string]string{
+		"dummy.dev": "ups.status: OL\nbattery.charge: 98\nbattery.runtime: 1200\ninput.voltage: 221.4\nups.load: 23\n",
+	})
+}
+
+// startNUTOf starts an upsd with one simulated UPS for each file: NAME.dev is a
+// dump of a device's variables, NAME.seq a sequence that is played over and over.
+func startNUTOf(t *testing.T, files map[string]string) *nut {
+	t.Helper()
 	const bin = "/lib/nut" // not /sbin/upsd, a wrapper that refuses until nut.conf is edited
 	_, err := os.Stat(bin + "/upsd")
 	_, derr := os.Stat(bin + "/dummy-ups")
@@ -41,9 +50,13 @@ func startNUT(t *testing.T) *nut {
 	dir := t.TempDir()
 	n := &nut{addr: fmt.Sprintf("127.0.0.1:%d", closedPort(t))}
 	host, port, _ := net.SplitHostPort(n.addr)
-	write(t, filepath.Join(dir, "ups.conf"), "pollinterval = 1\n[dummy]\ndriver = dummy-ups\nport = dummy.dev\n")
-	write(t, filepath.Join(dir, "dummy.dev"),
-		"ups.status: OL\nbattery.charge: 98\nbattery.runtime: 1200\ninput.voltage: 221.4\nups.load: 23\n")
+	conf := "pollinterval = 1\n"
+	for file, text := range files {
+		name, _, _ := strings.Cut(file, ".")
+		conf += fmt.Sprintf("[%s]\ndriver = dummy-ups\nport = %s\ndesc = \"Bộ lưu điện \\\"%s\\\"\"\n", name, file, name)
+		write(t, filepath.Join(dir, file), text)
+	}
+	write(t, filepath.Join(dir, "ups.conf"), conf)
 	write(t, filepath.Join(dir, "upsd.conf"), "LISTEN "+host+" "+port+"\nMAXAGE 2\n")
 	write(t, filepath.Join(dir, "upsd.users"), "[op]\npassword = secret\nactions = SET\n")
 	start := func(program string, args ...string) *exec.Cmd {
@@ -56,8 +69,11 @@ func startNUT(t *testing.T) *nut {
 		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 		return cmd
 	}
-	n.driver = start("dummy-ups", "-a", "dummy")
-	each(t, "the driver is there", func() bool { _, err := os.Stat(filepath.Join(dir, "dummy-ups-dummy")); return err == nil })
+	for file := range files {
+		name, _, _ := strings.Cut(file, ".")
+		n.driver = start("dummy-ups", "-a", name)
+		each(t, "the driver is there", func() bool { _, err := os.Stat(filepath.Join(dir, "dummy-ups-"+name)); return err == nil })
+	}
 	n.upsd = start("upsd")
 	return n
 }

@@ -139,7 +139,7 @@ func ReasonSample(site string, r thongsuot.Result) thongsuot.Sample {
 func knownKind(k thongsuot.ProbeKind) bool {
 	switch k {
 	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal, thongsuot.ProbeCaptive,
-		thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary, thongsuot.ProbeBoot, thongsuot.ProbeAgent:
+		thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary, thongsuot.ProbeVoltage, thongsuot.ProbeBoot, thongsuot.ProbeAgent:
 		return true
 	default:
 		return false
