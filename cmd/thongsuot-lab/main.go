@@ -20,6 +20,7 @@ usage: thongsuot-lab COMMAND [flags]
 
   demo            the centre and a simulated province in a browser
   real            real network faults between real programs, as root
+  bench           measure this machine against the bars, beside peers
   scenarios FILE  judge labelled evidence and compare
   agent, sweep    parts of real, which starts them itself
   version         print the version
@@ -43,6 +44,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return runAgent(ctx, args[1:], stderr)
 	case "sweep":
 		return sweep(ctx, args[1:], stderr)
+	case "bench":
+		return runBench(ctx, args[1:], stdout, stderr)
 	case "scenarios":
 		return judge(args[1:], stdout, stderr)
 	case "version":

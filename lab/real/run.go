@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,13 @@ type Config struct {
 	Central string // path of thongsuot-central
 	Lab     string // path of thongsuot-lab, for what needs a process of its own
 	Logs    string // folder for the logs of all programs; "" keeps none
+
+	// Standard gives every agent the standard job (see standardJob) in place of
+	// the lab's own probes.
+	Standard bool
+	// Disks is a folder in which the sites keep their data, in place of a small
+	// disk in memory for each.
+	Disks string
 }
 
 // warmUp is what the province is given until every probe has answered once.
@@ -37,6 +45,7 @@ type province struct {
 	sites    []*site
 	portal   *portal
 	slack    *slacktest.Server
+	idle     []net.Listener // of the reference host, in the standard job
 	centre   *centre
 	counts   *counts
 	logs     []io.Closer
@@ -50,24 +59,33 @@ func (p *province) file(name string) string { return filepath.Join(p.dir, name) 
 // and mounts are gone when it returns, and soon after when the process dies
 // before. A process plays one province at a time.
 func Run(ctx context.Context, cfg Config, say func(Event)) (sum Summary, err error) {
+	err = with(ctx, cfg, func(p *province) error {
+		sum, err = p.play(ctx, say)
+		return err
+	})
+	return sum, err
+}
+
+// with does something in a province in working order, and takes it down.
+func with(ctx context.Context, cfg Config, do func(*province) error) (err error) {
 	if err := Needs(); err != nil {
-		return sum, err
+		return err
 	}
 	if err := sweep(dead); err != nil {
-		return sum, fmt.Errorf("remove what an earlier run left: %w", err)
+		return fmt.Errorf("remove what an earlier run left: %w", err)
 	}
 	guard, err := newCaretaker(cfg.Lab)
 	if err != nil {
-		return sum, err
+		return err
 	}
 	defer func() { err = errors.Join(err, guard.close()) }()
 	p := &province{cfg: cfg, script: cfg.Script, launcher: newLauncher(), counts: &counts{}}
 	p.dir = filepath.Join(os.TempDir(), fmt.Sprintf("thongsuot-lab-%d", os.Getpid()))
 	defer func() { err = errors.Join(err, p.dismantle()) }()
 	if err := p.build(ctx); err != nil {
-		return sum, fmt.Errorf("build the province: %w", err)
+		return fmt.Errorf("build the province: %w", err)
 	}
-	return p.play(ctx, say)
+	return do(p)
 }
 
 func (p *province) build(ctx context.Context) (err error) {
@@ -76,6 +94,11 @@ func (p *province) build(ctx context.Context) (err error) {
 	}
 	if err := p.newCapital(ctx); err != nil {
 		return err
+	}
+	if p.cfg.Standard {
+		if err := p.openReference(); err != nil {
+			return err
+		}
 	}
 	for n := range p.script.ISPs {
 		i, err := p.newISP(ctx, n+1)
@@ -104,7 +127,7 @@ func (p *province) build(ctx context.Context) (err error) {
 		return err
 	}
 	return together(p.sites, func(s *site) error {
-		err := until(ctx, warmUp, s.name+" in working order", func() error { return s.ready(ctx) })
+		err := until(ctx, warmUp, s.name+" in working order", func() error { return s.ready(ctx, p) })
 		if err != nil {
 			return fmt.Errorf("%w: its log ends:\n%s", err, s.agent.log)
 		}
@@ -119,6 +142,9 @@ func (p *province) dismantle() error {
 	}
 	if p.slack != nil {
 		p.slack.Close()
+	}
+	for _, ln := range p.idle {
+		_ = ln.Close()
 	}
 	for _, i := range p.isps {
 		if i.resolver != nil {

@@ -70,7 +70,9 @@ func (p *province) newSite(ctx context.Context, n int) (*site, error) {
 	s.ownClock = p.script.ownClock(s.name)
 	s.journal = p.journal(s.name)
 	s.local = &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DialContext: s.machineDial}}
-	if err := newDisk(s.disk, 16); err != nil {
+	if p.cfg.Disks != "" {
+		s.disk = filepath.Join(p.cfg.Disks, s.name)
+	} else if err := newDisk(s.disk, 16); err != nil {
 		return nil, err
 	}
 	if err := s.connect(ctx); err != nil {
@@ -123,13 +125,18 @@ centre:
   token_file: %[3]s/token
   ca_file: %[6]s
 probes:
-  resolv_conf: %[3]s/resolv.conf
+`, s.code, s.disk, s.dir, agentLocal, centreAddr, p.file("centre-ca.pem"))
+	if p.cfg.Standard {
+		config += s.standardJob(p)
+	} else {
+		config += fmt.Sprintf(`  resolv_conf: %s/resolv.conf
   icmp:
-    - {name: hop, host: %[7]s}
-    - {name: reference, host: %[8]s}
+    - {name: hop, host: %s}
+    - {name: reference, host: %s}
   portals:
-    - {url: "https://%[9]s/", ca_file: %[10]s, own: true, every: %[11]s}
-`, s.code, s.disk, s.dir, agentLocal, centreAddr, p.file("centre-ca.pem"), s.hopAddr(), referenceAddr, portalName, p.file("portal-ca.pem"), p.script.PortalEvery)
+    - {url: "https://%s/", ca_file: %s, own: true, every: %s}
+`, s.dir, s.hopAddr(), referenceAddr, portalName, p.file("portal-ca.pem"), p.script.PortalEvery)
+	}
 	if s.ups != nil {
 		config += fmt.Sprintf("  ups: [{name: ups, ups: ups, server: %q}]\n", nutAddr)
 	}
@@ -222,7 +229,7 @@ func (s *site) each(do func(*program) error) error {
 }
 
 // ready reports whether the agent measures and the centre has heard it.
-func (s *site) ready(ctx context.Context) error {
+func (s *site) ready(ctx context.Context, p *province) error {
 	var st struct {
 		LastSent        *time.Time `json:"last_sent"`
 		LastBeatSeconds *float64   `json:"last_beat_seconds"`
@@ -244,6 +251,9 @@ func (s *site) ready(ctx context.Context) error {
 		return fmt.Errorf("%s has not been heard by the centre", s.name)
 	}
 	missing := []string{"gateway", "resolver", "hop", "reference", "portal", "centre"}
+	if p.cfg.Standard {
+		missing = []string{"gateway", "hop", "reference", "page", "portal"}
+	}
 	var said []string
 	for _, pr := range st.Probes {
 		said = append(said, pr.Probe+" "+pr.Reason)

@@ -30,6 +30,7 @@ type Event struct {
 	What     string             `json:"what"`
 	Place    string             `json:"place,omitempty"` // "site-1", "isp-1", "portal", "central"
 	Text     string             `json:"text"`
+	Line     int                `json:"line,omitempty"`  // of the script, of a fault
 	Label    string             `json:"label,omitempty"` // of a fault
 	Kind     string             `json:"kind,omitempty"`  // of a change
 	Incident string             `json:"incident,omitempty"`
@@ -123,7 +124,7 @@ func (t *transcript) fault(st step) {
 		t.faults[st.fault.Line].ends = now
 	}
 	text := fmt.Sprintf("%s: %s (label %s)", strings.TrimPrefix(st.fault.String(), st.fault.Target+" "), st.what, st.fault.Label)
-	t.tell(Event{What: EventFault, Place: st.fault.Target, Text: text, Label: st.fault.Label.String(), Kind: st.what}, now)
+	t.tell(Event{What: EventFault, Place: st.fault.Target, Text: text, Label: st.fault.Label.String(), Kind: st.what, Line: st.fault.Line}, now)
 }
 
 // follow looks until ctx ends.
