@@ -5,7 +5,7 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 export CGO_ENABLED ?= 0
 CHECKERS := go tool -modfile=tools/go.mod
 
-.PHONY: help run demo build assets test deps lint check fuzz clean
+.PHONY: help run demo build assets test bench deps lint check fuzz clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,10 @@ deps: ## what the tests need beside Go (as root by apt)
 test: deps assets ## all tests
 	go vet ./...
 	go test -count=1 -timeout 15m ./... # tests that build the programs must not be answered from the cache
+
+bench: deps build ## figures beside their bars and beside peers, some forty minutes; as root: all of them
+	@deploy/bench/deps.sh
+	@bin/thongsuot-lab bench
 
 lint: ## formatting, vet, staticcheck, layers
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

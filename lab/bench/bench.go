@@ -119,7 +119,7 @@ func Run(ctx context.Context, cfg Config, say func(string)) (Report, error) {
 	if err != nil {
 		return report, err
 	}
-	defer func() { if os.Getenv("KEEP") == "" { _ = os.RemoveAll(dir) } }()
+	defer func() { _ = os.RemoveAll(dir) }()
 	b := &run{cfg: cfg, dir: dir, report: &report, say: say}
 	for _, r := range rows() {
 		if len(cfg.Rows) > 0 && !slices.Contains(cfg.Rows, r.name) {
