@@ -48,7 +48,8 @@ func (c *centreTaker) open(ctx context.Context) error {
 		fmt.Fprintf(&sites, "%s,commune,commune,Điểm thử %d,active,isp-%d,up-%d\n", code, i+1, i%3+1, i/20+1)
 	}
 	dir := c.folder()
-	config := fmt.Sprintf("data_dir: %[1]s/data\nregistry: [%[1]s/registry]\ningest: {listen: %[2]q}\npages: {listen: %[3]q}\n", dir, c.addr, pages)
+	// A day in minutes is more than a site may write in the long run.
+	config := fmt.Sprintf("data_dir: %[1]s/data\nregistry: [%[1]s/registry]\ningest: {listen: %[2]q, points_per_second: 10000000}\npages: {listen: %[3]q}\n", dir, c.addr, pages)
 	for name, text := range map[string]string{"registry/sites.csv": sites.String(), "central.yaml": config} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
