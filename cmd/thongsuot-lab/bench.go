@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"thongsuot/cmd/internal/program"
@@ -32,6 +33,10 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	}
 	cfg := bench.DefaultConfig()
 	cfg.Version = version
+	cfg.Lab = beside("thongsuot-lab")
+	if self, err := os.Executable(); err == nil {
+		cfg.Lab = self
+	}
 	asJSON := flags.Bool("json", false, "one JSON object in place of the table")
 	only := flags.String("rows", "", "names of rows, with commas; all when empty")
 	flags.StringVar(&cfg.Agent, "agent", beside("thongsuot-agent"), "the agent's program")

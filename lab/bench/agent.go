@@ -35,7 +35,7 @@ func agentAtWork(ctx context.Context, b *run) error {
 	} else {
 		defer func() { _ = disk.remove() }() // what stays is named by the next look at losetup
 	}
-	cfg := real.Config{Script: script, Agent: b.cfg.Agent, Central: b.cfg.Central, Standard: true}
+	cfg := real.Config{Script: script, Agent: b.cfg.Agent, Central: b.cfg.Central, Lab: b.cfg.Lab, Standard: true}
 	if disk != nil {
 		cfg.Disks = disk.dir
 	}

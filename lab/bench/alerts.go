@@ -73,7 +73,7 @@ func (b *run) play(ctx context.Context, text string, then func(real.Summary, []r
 		return err
 	}
 	var events []real.Event
-	sum, err := real.Run(ctx, real.Config{Script: script, Agent: b.cfg.Agent, Central: b.cfg.Central}, func(e real.Event) {
+	sum, err := real.Run(ctx, real.Config{Script: script, Agent: b.cfg.Agent, Central: b.cfg.Central, Lab: b.cfg.Lab}, func(e real.Event) {
 		events = append(events, e)
 		if e.What == real.EventFault || e.What == real.EventNote {
 			b.say(fmt.Sprintf("  %.0f s: %s %s", e.At, e.Place, e.Text))

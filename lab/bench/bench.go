@@ -23,6 +23,7 @@ import (
 type Config struct {
 	Agent   string // path of thongsuot-agent
 	Central string // path of thongsuot-central
+	Lab     string // path of thongsuot-lab, for what needs a process of its own
 	Source  string // folder of the module, for builds and the registry. Default "."
 	Rows    []string
 	Version string

@@ -44,5 +44,5 @@ func TestVisit(t *testing.T) {
 	if !errors.Is(err, errSeen) {
 		t.Error(err)
 	}
-	nothingLeft(t)
+	nothingLeft(t, os.Getpid())
 }
