@@ -127,6 +127,7 @@ const (
 	EvidenceTargetFails     EvidenceCode = "target_fails"   // Probe, Target, Reason
 	EvidenceTargetAnswers   EvidenceCode = "target_answers" // Probe, Target
 	EvidenceTargetLossy     EvidenceCode = "target_lossy"   // Probe, Target; Value is the loss ratio
+	EvidenceTargetSlow      EvidenceCode = "target_slow"    // Probe, Target; Value is the seconds it takes, Usual what it takes at that hour
 	EvidenceOnBattery       EvidenceCode = "on_battery"     // Value is the predicted runtime in seconds, 0 when not told
 	EvidenceLowBattery      EvidenceCode = "low_battery"
 	EvidenceMainsLost       EvidenceCode = "mains_lost"
@@ -151,6 +152,7 @@ type Evidence struct {
 	Target string       `json:"target,omitempty"`
 	Reason Reason       `json:"reason,omitempty"`
 	Value  float64      `json:"value,omitempty"`
+	Usual  float64      `json:"usual,omitempty"`
 	Detail string       `json:"detail,omitempty"`
 }
 

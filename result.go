@@ -33,8 +33,7 @@ type Result struct {
 }
 
 // NameGateway is the name of the probe that asks the site's own gateway, with
-// -2 and so on behind it for the gateways of further lines. It is the one probe
-// whose role the rules of cause must know from its name.
+// -2 and so on behind it for the gateways of further lines.
 const NameGateway = "gateway"
 
 // NameHop and NameUpstream are the names of the probes that ask routers of the

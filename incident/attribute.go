@@ -10,15 +10,15 @@ import (
 // simulations of chance coincidence; each is to be checked against labelled
 // events of the province.
 const (
-	peersAtLeast  = 3   // of one upstream: two coincide by chance several times a month
-	feederAtLeast = 2   // of one feeder
-	half          = 0.5 // share of the neighbours
-	voteShare     = 0.3 // of the sites, for the portal to be blamed
-	voteRoutes    = 2   // over at least so many routes
-	slowFirstByte = 3.0 // times the usual time to the first byte
-	slowConnect   = 2.0 // times the usual connect: from here on it is the line
-	slowRTT       = 2.0 // times the usual round trip
-	lossy         = 0.02
+	peersAtLeast  = 3           // of one upstream: two coincide by chance several times a month
+	feederAtLeast = 2           // of one feeder
+	half          = 0.5         // share of the neighbours
+	voteShare     = 0.3         // of the sites, for the portal to be blamed
+	voteRoutes    = 2           // over at least so many routes
+	slowFirstByte = 3.0         // times the usual time to the first byte
+	slowConnect   = 2.0         // times the usual connect: from here on it is the line
+	slowRTT       = 2.0         // times the usual round trip
+	slowBulk      = 3.0         // times the usual handshake and transfer
 	suspendShare  = 0.8         // of the gap
 	gearLost      = time.Minute // network gear that dies within it of mains has no battery behind it
 	nominalVolts  = 220.0
@@ -122,7 +122,7 @@ func (f Facts) beyondGone() bool {
 
 // speaking judges a site that is heard.
 func speaking(f Facts) thongsuot.Verdict {
-	for _, rule := range []func(Facts) (thongsuot.Verdict, bool){line, names, portalGone, slow, weakPower} {
+	for _, rule := range []func(Facts) (thongsuot.Verdict, bool){line, lossyLine, names, portalGone, slow, weakPower} {
 		if v, ok := rule(f); ok {
 			return v
 		}
@@ -206,27 +206,69 @@ func portalGone(f Facts) (thongsuot.Verdict, bool) {
 	return v, true
 }
 
+// lossyLine: what fails beyond a line that loses so much fails because of it.
+func lossyLine(f Facts) (thongsuot.Verdict, bool) {
+	if f.Loss < lossHeavy || !f.DNS.gone() && !f.Portal.gone() {
+		return thongsuot.Verdict{}, false
+	}
+	v, _ := slowWay(f)
+	v.State = thongsuot.StateDown
+	return v, true
+}
+
 // slow: served, but badly. The phase that grew tells the portal from the line.
 func slow(f Facts) (thongsuot.Verdict, bool) {
 	const degraded = thongsuot.StateDegraded
 	portal, access, upstream := thongsuot.CausePortal, thongsuot.CauseAccess, thongsuot.CauseUpstream
-	rttUp := f.UsualRTT > 0 && float64(f.RTT) >= slowRTT*float64(f.UsualRTT)
-	connectUp := f.UsualConnect > 0 && float64(f.Connect) >= slowConnect*float64(f.UsualConnect)
-	firstByteUp := f.UsualFirstByte > 0 && float64(f.FirstByte) >= slowFirstByte*float64(f.UsualFirstByte)
+	connectUp, firstByteUp := grew(f.Connect, f.UsualConnect, slowConnect), grew(f.FirstByte, f.UsualFirstByte, slowFirstByte)
+	bulkUp := grew(f.Bulk, f.UsualBulk, slowBulk)
+	many := f.PortalSlowShare >= voteShare && f.ReferencePortal != PortalOK && f.ReferencePortal != PortalNotSeen
 	switch {
-	case firstByteUp && !connectUp && f.Loss < lossy && f.PortalSlowShare >= voteShare && f.ReferencePortal != PortalOK && f.ReferencePortal != PortalNotSeen:
+	case (firstByteUp || bulkUp) && !connectUp && f.Loss < lossTold && many:
 		return verdict(degraded, portal, "", certain), true
-	case firstByteUp && !connectUp && f.Loss < lossy:
+	case firstByteUp && !connectUp && f.Loss < lossTold:
 		return verdict(degraded, portal, "", likely, portal, upstream), true
-	case !rttUp && f.Loss < lossy && !partly(f.Reference):
+	}
+	if v, ok := slowWay(f); ok {
+		return v, true
+	}
+	if bulkUp && !connectUp { // small packets pass as ever, large ones wait: the line is thin
+		return verdict(degraded, access, "", likely, access, upstream, portal), true
+	}
+	return thongsuot.Verdict{}, false
+}
+
+// slowWay: packets take long or are lost; where most of that begins tells the
+// part of the way.
+func slowWay(f Facts) (thongsuot.Verdict, bool) {
+	const degraded = thongsuot.StateDegraded
+	lan, access, upstream := thongsuot.CauseLAN, thongsuot.CauseAccess, thongsuot.CauseUpstream
+	rise, hopUsual := f.RTT-f.UsualRTT, f.UsualHopRTT
+	if hopUsual == 0 {
+		hopUsual = f.UsualRTT
+	}
+	rttUp := grew(f.RTT, f.UsualRTT, slowRTT)
+	switch {
+	case !rttUp && f.Loss < lossTold && !partly(f.Reference):
 		return thongsuot.Verdict{}, false
+	case f.GatewayLoss >= lossTold && f.GatewayLoss >= f.Loss/2, rttUp && 2*(f.GatewayRTT-f.UsualGatewayRTT) >= rise:
+		return verdict(degraded, lan, "", likely, lan, access), true
+	case f.HopLoss.Measured && f.Loss >= lossTold && f.HopLoss.Value >= f.Loss/2:
+		return verdict(degraded, access, "", thongsuot.ConfidenceHigh), true
+	case f.HopLoss.Measured && f.Loss >= lossTold:
+		return verdict(degraded, upstream, "", likely, upstream, access), true
 	case f.HopRTT == 0 && !partly(f.Hop):
 		return verdict(degraded, access, "", likely, access, upstream), true
-	case f.HopRTT-f.UsualRTT >= (f.RTT-f.UsualRTT)/2:
+	case 2*(f.HopRTT-hopUsual) >= rise:
 		return verdict(degraded, access, "", thongsuot.ConfidenceHigh), true
 	default:
 		return verdict(degraded, upstream, "", likely, upstream, access), true
 	}
+}
+
+// grew reports whether a duration is so many times the usual.
+func grew(now, usual time.Duration, factor float64) bool {
+	return usual > 0 && float64(now) >= factor*float64(usual)
 }
 
 func partly(r Ratio) bool { return r.Measured && !r.gone() && !r.works() }

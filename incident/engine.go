@@ -11,6 +11,7 @@ package incident
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,6 +32,7 @@ type Config struct {
 	FailRounds  int           `yaml:"fail_rounds"`  // failures in a row before a target is held to be down. Default 2
 	HoldBattery time.Duration `yaml:"hold_battery"` // how long on battery before it is told; self tests and clicks are shorter. Default 2s
 	Stale       time.Duration `yaml:"stale"`        // age at which a result is no evidence any more. Default 20m
+	Late        time.Duration `yaml:"late"`         // age on arrival from which a result is evidence of its time alone. Default 2m
 	Stall       time.Duration `yaml:"stall"`        // gap between ticks that shows the centre itself stood still. Default 5s
 	Settle      time.Duration `yaml:"settle"`       // quiet time after late evidence before a closed incident is judged again. Default 15s
 }
@@ -40,7 +42,7 @@ func DefaultConfig() Config {
 	return Config{
 		Beat: 5 * time.Second, Grace: 2 * time.Second, MinBeats: 2, MaxBeats: 12,
 		HealMemory: 7 * 24 * time.Hour, FailRounds: 2, HoldBattery: 2 * time.Second,
-		Stale: 20 * time.Minute, Stall: 5 * time.Second, Settle: 15 * time.Second,
+		Stale: 20 * time.Minute, Late: 2 * time.Minute, Stall: 5 * time.Second, Settle: 15 * time.Second,
 	}
 }
 
@@ -51,7 +53,7 @@ func (c Config) Validate() error {
 		value time.Duration
 	}{
 		{"beat", c.Beat}, {"grace", c.Grace}, {"heal_memory", c.HealMemory},
-		{"hold_battery", c.HoldBattery}, {"stale", c.Stale}, {"stall", c.Stall}, {"settle", c.Settle},
+		{"hold_battery", c.HoldBattery}, {"stale", c.Stale}, {"late", c.Late}, {"stall", c.Stall}, {"settle", c.Settle},
 	}
 	for _, d := range durations {
 		if d.value <= 0 {
@@ -102,12 +104,15 @@ type Engine struct {
 	cfg      Config
 	sites    map[string]*site
 	order    []string // codes, sorted, so that changes come in one order
+	list     []*site  // in that order
 	inOffice func(site string, t time.Time) bool
 
 	byUpstream, byFeeder map[string][]string // codes of the sites that share fate; none under ""
 
 	lastTick time.Time // of the centre's clock
 	grace    time.Time // silence counts from here at the earliest: start or stall of the centre
+	wake     time.Time // before it, time alone changes nothing
+	stirred  bool      // the lot of a site changed: those in trouble are compared with their neighbours anew
 }
 
 // New makes an engine that knows no site yet. now is the centre's clock.
@@ -134,7 +139,7 @@ func (e *Engine) SetSites(list []thongsuot.Site, inOffice func(site string, t ti
 		if e.sites[s.Code] == nil {
 			e.sites[s.Code] = newSite(s.Code)
 		}
-		e.sites[s.Code].place, e.sites[s.Code].rest = placeOf(s), time.Time{}
+		e.sites[s.Code].place = placeOf(s)
 		if up := s.Upstream(); up != "" {
 			e.byUpstream[up] = append(e.byUpstream[up], s.Code)
 		}
@@ -149,12 +154,17 @@ func (e *Engine) SetSites(list []thongsuot.Site, inOffice func(site string, t ti
 			delete(e.sites, code)
 		}
 	}
-	e.order = e.order[:0]
-	for code := range e.sites {
-		e.order = append(e.order, code)
-	}
-	slices.Sort(e.order)
+	e.sort()
 	return changes
+}
+
+// sort puts the sites into one order, and looks at all of them at the next tick.
+func (e *Engine) sort() {
+	e.order, e.list = slices.Sorted(maps.Keys(e.sites)), nil
+	for _, code := range e.order {
+		e.list = append(e.list, e.sites[code])
+	}
+	e.wake, e.stirred = time.Time{}, true
 }
 
 // Observe takes in one observation. An observation of a site that does not
@@ -166,15 +176,18 @@ func (e *Engine) Observe(o Observation) []thongsuot.Change {
 	}
 	s.advance(o.At, e.cfg)
 	wasSilent := s.Silent != nil
-	s.observe(o, e.grace, e.cfg)
+	news := s.observe(o, e.grace, e.cfg)
 	s.stand(o)
-	e.show(s, o.At)
-	s.rest = time.Time{}
+	if !news {
+		return nil
+	}
 	end := o.At
 	if n := newest(o.Results); !wasSilent && !n.IsZero() && n.Before(end) {
 		end = n // what the results show happened when they were measured
 	}
-	return s.settle(e.judge(s, o.At), end)
+	changes := e.step(s, o.At, end)
+	e.wake = earlier(e.wake, s.next(e))
+	return changes
 }
 
 // Tick lets time pass to now: silence is noticed here, and closed incidents
@@ -185,21 +198,37 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 		e.grace = now
 	}
 	e.lastTick = now
-	for _, code := range e.order {
-		if s := e.sites[code]; !now.Before(s.rest) {
-			e.show(s, now)
-		}
+	if now.Before(e.wake) && !e.stirred {
+		return nil
 	}
 	var changes []thongsuot.Change
-	for _, code := range e.order {
-		s := e.sites[code]
-		if now.Before(s.rest) {
-			continue
+	for _, s := range e.list {
+		if !now.Before(s.next(e)) {
+			changes = append(changes, e.step(s, now, now)...)
 		}
-		changes = append(changes, s.settle(e.judge(s, now), now)...)
-		changes = append(changes, e.review(s, now)...)
-		s.rest = s.restUntil(now)
 	}
+	if e.stirred {
+		e.stirred = false
+		for _, s := range e.list {
+			if s.Open != nil {
+				changes = append(changes, e.step(s, now, now)...)
+			}
+		}
+	}
+	e.wake = now.Add(idle)
+	for _, s := range e.list {
+		e.wake = earlier(e.wake, s.next(e))
+	}
+	return changes
+}
+
+// step judges one site at now. at is the event time of what brought it about.
+func (e *Engine) step(s *site, now, at time.Time) []thongsuot.Change {
+	changes := append(s.settle(e.judge(s, now), at), e.review(s, now)...)
+	if e.show(s, now) {
+		e.stirred = true
+	}
+	s.wake = s.nextChange(now, e.cfg)
 	return changes
 }
 

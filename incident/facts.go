@@ -45,10 +45,14 @@ type Facts struct {
 	PortalSaidSo                         bool // the portal itself answered that it fails, under its own certificate
 
 	// Delay and loss, with what is usual at this hour; zero where not measured.
-	Loss                      float64
-	RTT, UsualRTT, HopRTT     time.Duration
-	Connect, UsualConnect     time.Duration
-	FirstByte, UsualFirstByte time.Duration
+	Loss, GatewayLoss           float64 // of packets, beyond the gateway and to it
+	HopLoss                     Ratio   // to the carrier\'s first hop, where it is asked
+	RTT, UsualRTT               time.Duration
+	HopRTT, UsualHopRTT         time.Duration // the usual is zero where only UsualRTT is known
+	GatewayRTT, UsualGatewayRTT time.Duration
+	Connect, UsualConnect       time.Duration
+	FirstByte, UsualFirstByte   time.Duration
+	Bulk, UsualBulk             time.Duration // what is heavy on the wire: handshake and content of a page
 
 	// The portal elsewhere.
 	ReferencePortal                  PortalView

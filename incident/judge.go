@@ -47,7 +47,8 @@ func (e *Engine) judge(s *site, now time.Time) judged {
 // judgeSpeaking judges a site that is heard, by what its probes found.
 func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 	sees := s.look(now, e.cfg)
-	f := sees.facts()
+	s.view = sees.view()
+	f := sees.facts(now)
 	if s.Gap == nil || !s.Power.At.Before(s.Gap.End) { // else it is from before a silence
 		f.UPS = UPS{Known: s.Power.Known, OnBattery: s.Power.OnBattery && now.Sub(s.Power.Since) >= e.cfg.HoldBattery, Low: s.Power.Low, Concluded: s.Power.Concluded, Runtime: s.Power.Runtime}
 	}
@@ -60,7 +61,7 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 	if f.beyondGone() {
 		e.neighbours(s, earliestSince(failing), now, &f, &company{})
 	}
-	if f.Portal.gone() {
+	if f.Portal.gone() || slices.ContainsFunc(sees.portalUp, (*target).pageSlow) {
 		e.vote(now, &f)
 	}
 	v := Attribute(f)
@@ -73,7 +74,11 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		v.Evidence = s.Power.evidence()
 		return judged{Verdict: v, since: s.Power.Since}
 	case v.State != thongsuot.StateUp:
-		v.Evidence = slices.Concat(sees.evidence(), v.Evidence, e.others(s, f))
+		poor := sees.poor()
+		v.Evidence = slices.Concat(sees.evidence(), poorEvidence(poor, now), v.Evidence, e.others(s, f))
+		if v.State == thongsuot.StateDegraded {
+			return judged{Verdict: v, since: earliestPoor(poor)}
+		}
 		return judged{Verdict: v, since: sees.onset(f)}
 	case len(sees.hostsDown) > 0:
 		// One host that used to answer is gone while others answer: its own
@@ -107,6 +112,7 @@ func (s *site) voltage(now time.Time, cfg Config) thongsuot.Result {
 // sight is what a site's probes show now, target by target.
 type sight struct {
 	gatewayUp, gatewayDown *target
+	firstHop               *target   // of the carrier, while it answers
 	hopUp, hopDown         *target   // the carrier's routers; a farther one that answers shows that the nearer works
 	captive, differs       *target   // a page of the carrier's own in the way; names led elsewhere
 	hostsUp, hostsDown     []*target // reached by address: ICMP and TCP, gateways aside
@@ -120,8 +126,11 @@ type sight struct {
 func (s *site) look(now time.Time, cfg Config) (v sight) {
 	for _, name := range s.names() {
 		t := s.Targets[name]
-		if now.Sub(t.Last.At) > cfg.Stale || s.duringSilence(t.Last.At) {
+		if now.Sub(t.Fresh) > cfg.Stale || s.duringSilence(t.Fresh) {
 			continue
+		}
+		if named(name, thongsuot.NameHop) && t.Last.OK() {
+			v.firstHop = t
 		}
 		down := t.Fails >= cfg.FailRounds
 		switch kind := t.Last.Kind; {
@@ -167,7 +176,7 @@ func sortTarget(t *target, isDown bool, up, down []*target) ([]*target, []*targe
 
 // facts reads the sight as ratios: of several targets of one kind, one that
 // answers shows that the way is open.
-func (v sight) facts() (f Facts) {
+func (v sight) facts(now time.Time) (f Facts) {
 	ratio := func(up, down []*target) Ratio {
 		switch {
 		case len(up) > 0:
@@ -195,6 +204,7 @@ func (v sight) facts() (f Facts) {
 		f.Hop = Success(0)
 	}
 	f.Captive, f.DNSDiffers = v.captive != nil, v.differs != nil
+	v.measure(now, &f)
 	if f.Portal.gone() {
 		bad := v.portalDown[0].Bad
 		f.PortalSaidSo = bad.Reason == thongsuot.ReasonHTTP5xx && strings.HasPrefix(bad.Target, "https:")
@@ -251,10 +261,16 @@ func (s *site) names() []string {
 
 // isGateway knows the gateways by name: "gateway", and "gateway-2" and so on
 // for those of further lines.
-func isGateway(probe string) bool {
-	number, further := strings.CutPrefix(probe, thongsuot.NameGateway+"-")
+func isGateway(probe string) bool { return named(probe, thongsuot.NameGateway) }
+
+func named(probe, name string) bool {
+	rest, ok := strings.CutPrefix(probe, name)
+	if !ok || rest == "" {
+		return ok
+	}
+	number, further := strings.CutPrefix(rest, "-")
 	if !further {
-		return probe == thongsuot.NameGateway
+		return false
 	}
 	_, err := strconv.Atoi(number)
 	return err == nil

@@ -101,39 +101,60 @@ func (s *site) onBatteryAt() (began time.Time, on bool) {
 
 // vote counts who else cannot use the portal, and over how many carriers.
 func (e *Engine) vote(now time.Time, f *Facts) {
-	voters, failing := 0, 0
+	voters, failing, slow := 0, 0, 0
 	routes := map[string]bool{}
 	for _, code := range e.order {
 		o := e.sites[code]
 		if !e.takesPart(o, now) || o.Silent != nil {
 			continue
 		}
-		seen := o.look(now, e.cfg)
-		// Who finds no name votes on its resolver, not on the portal.
-		down := len(seen.portalUp) == 0 && len(seen.portalDown) > 0 && !nameFailure(seen.portalDown[0])
 		if o.Kind == thongsuot.KindReference {
-			switch {
-			case down && f.ReferencePortal == PortalNotSeen:
-				f.ReferencePortal = PortalFails
-			case len(seen.portalUp) > 0:
-				f.ReferencePortal = PortalOK
-			}
+			f.ReferencePortal = better(f.ReferencePortal, o.view)
 			continue
 		}
 		if !o.Counted {
 			continue
 		}
 		voters++
-		if down {
+		switch o.view {
+		case PortalFails:
 			failing++
 			routes[o.Carrier] = true
+		case PortalSlow:
+			slow++
 		}
 	}
 	delete(routes, "") // a carrier that nobody entered is no second carrier
 	if voters > 1 {
 		f.PortalFailShare = float64(failing) / float64(voters)
+		f.PortalSlowShare = float64(slow) / float64(voters)
 		f.PortalFailRoutes = len(routes)
 	}
+}
+
+// view is how the portal looks from one site. Who finds no name votes on its
+// resolver, not on the portal.
+func (v sight) view() PortalView {
+	switch {
+	case len(v.portalUp) > 0 && slices.ContainsFunc(v.portalUp, (*target).pageSlow):
+		return PortalSlow
+	case len(v.portalUp) > 0:
+		return PortalOK
+	case len(v.portalDown) > 0 && !nameFailure(v.portalDown[0]):
+		return PortalFails
+	default:
+		return PortalNotSeen
+	}
+}
+
+// better is what several reference probes say together: one that can use the
+// portal proves that it can be used.
+func better(a, b PortalView) PortalView {
+	order := []PortalView{PortalNotSeen, PortalFails, PortalSlow, PortalOK}
+	if slices.Index(order, b) > slices.Index(order, a) {
+		return b
+	}
+	return a
 }
 
 // others is the evidence of neighbours, where they decided something.

@@ -7,8 +7,12 @@ import (
 	"thongsuot"
 )
 
+// learnFrom is how many of a run of equal observations are taken in one by one:
+// enough for what is usual to be learned, and for loss to be forgotten.
+const learnFrom = 25
+
 // advance takes in what standing observations brought until now. Of a run of
-// equal ones the last says all.
+// equal ones the last say all.
 func (s *site) advance(now time.Time, cfg Config) {
 	for i := 0; i < len(s.Standing); i++ {
 		o := &s.Standing[i]
@@ -16,21 +20,34 @@ func (s *site) advance(now time.Time, cfg Config) {
 		if o.Until.Before(until) {
 			until = o.Until
 		}
-		if n := until.Sub(o.At) / o.Every; n > 0 {
-			o.At = o.At.Add(n * o.Every)
-			for k := range o.Results {
-				o.Results[k].At = o.Results[k].At.Add(n * o.Every)
+		if n := int64(until.Sub(o.At) / o.Every); n > 0 {
+			k := int64(1)
+			if len(o.Results) > 0 {
+				k = min(n, learnFrom)
+			}
+			o.shift(n - k)
+			for ; k > 0; k-- {
+				o.shift(1)
+				s.take(*o, cfg)
 			}
 			if o.Start != 0 {
 				s.Heard = later(s.Heard, o.At)
 				s.forget(s.Heard, cfg)
 			}
-			s.take(*o)
 		}
 		if o.At.Add(o.Every).After(o.Until) {
 			s.Standing = slices.Delete(s.Standing, i, i+1)
 			i--
 		}
+	}
+}
+
+// shift moves a standing observation on by n times.
+func (o *Observation) shift(n int64) {
+	d := time.Duration(n) * o.Every
+	o.At = o.At.Add(d)
+	for k := range o.Results {
+		o.Results[k].At = o.Results[k].At.Add(d)
 	}
 }
 

@@ -2,63 +2,70 @@ package incident
 
 import (
 	"time"
-
-	"thongsuot"
 )
 
-// never is later than all that is observed.
-var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+// A site at which all is well, and one that is silent, are judged again only
+// when something may have changed: by an observation, by a neighbour, or by
+// time. Whatever else a verdict may come to depend on must wake it here.
 
-// shown is all that neighbours read of a site when they are judged silent.
+// shown is all that the others read of a site when they are judged.
 type shown struct {
 	takesPart, gone, onBattery bool
 	goneSince, batterySince    time.Time
+	view                       PortalView
 }
 
-// show wakes the neighbours of a site when what they read of it changed.
-func (e *Engine) show(s *site, now time.Time) {
-	s.advance(now, e.cfg)
-	is := shown{takesPart: s.takesPart(now)}
+// show reports whether what the others read of the site changed.
+func (e *Engine) show(s *site, now time.Time) bool {
+	is := shown{takesPart: s.takesPart(now), view: s.view}
 	is.goneSince, is.gone = s.gone(now, e)
 	is.batterySince, is.onBattery = s.onBatteryAt()
-	if is == s.shown {
-		return
-	}
+	changed := is != s.shown
 	s.shown = is
-	for _, code := range e.byUpstream[s.Upstream] {
-		e.sites[code].rest = time.Time{}
-	}
-	for _, code := range e.byFeeder[s.Feeder] {
-		e.sites[code].rest = time.Time{}
-	}
+	return changed
 }
 
-// restUntil is the time before which nothing but an observation, or a change
-// of a neighbour, can change what is held of a site that was judged at now.
-// Whatever else a verdict may come to depend on must end the rest.
-func (s *site) restUntil(now time.Time) time.Time {
-	switch {
-	case s.Gap.waits():
-		return time.Time{}
-	case s.Heard.IsZero():
-		return never
-	case s.Silent != nil && s.takesPart(now):
-		return s.Heard.Add(heardWithin + 1) // then it counts no longer among its neighbours
-	case s.Silent != nil:
-		return never
-	case s.Open == nil && s.Verdict.State == thongsuot.StateUp && !s.Power.OnBattery && !s.failing():
-		return s.beatsUntil()
-	default:
-		return time.Time{}
+// next is when the site must be judged though nothing new came of it.
+func (s *site) next(e *Engine) time.Time {
+	if s.Heard.IsZero() || s.Silent != nil {
+		return s.wake
 	}
+	return earlier(s.wake, s.nextBeat(e))
 }
 
-// failing reports whether any target's newest answer was not the wanted one.
-func (s *site) failing() bool {
-	for _, t := range s.Targets {
-		if t.Fails > 0 {
-			return true
+// nextBeat is when the site's next beat will be missing, should it not come.
+func (s *site) nextBeat(e *Engine) time.Time {
+	heard := later(s.Heard, e.grace)
+	for _, o := range s.Standing {
+		if o.Start != 0 && o.Every > 0 {
+			heard = later(heard, o.At.Add(o.Until.Sub(o.At)/o.Every*o.Every)) // the last of them
 		}
 	}
-	return false
+	return heard.Add(e.cfg.Grace + s.Said.pace(e.cfg))
+}
+
+// idle is the longest time after which a site is looked at again.
+const idle = time.Hour
+
+// nextChange is when time alone may change the verdict of now.
+func (s *site) nextChange(now time.Time, cfg Config) time.Time {
+	at := now.Add(idle)
+	consider := func(t time.Time) {
+		if t.After(now) && t.Before(at) {
+			at = t
+		}
+	}
+	if s.Power.OnBattery {
+		consider(s.Power.Since.Add(cfg.HoldBattery))
+	}
+	if s.Gap.waits() {
+		consider(s.Gap.Touched.Add(cfg.Settle))
+	}
+	if s.Silent != nil {
+		consider(s.Heard.Add(heardWithin + 1)) // then it counts no longer among its neighbours
+	}
+	for _, t := range s.Targets {
+		consider(t.Fresh.Add(cfg.Stale + 1))
+	}
+	return at
 }

@@ -3,6 +3,7 @@ package incident_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -118,4 +119,25 @@ func TestShiftOfAllClocksChangesOnlyTimes(t *testing.T) {
 	if len(a) != 2 || !slices.Equal(a, b) {
 		t.Errorf("%v\n%v", a, b)
 	}
+}
+
+// What the version before this one kept is taken up: its newest answers count,
+// and so does the patience that it learned.
+func TestOlderSnapshotIsTakenUp(t *testing.T) {
+	snap, err := os.ReadFile("testdata/snapshot-2.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newScene(t)
+	s.now = t0.Add(4 * time.Minute)
+	if err := s.e.Restore(snap, nil, s.now); err != nil {
+		t.Fatal(err)
+	}
+	s.run(10 * time.Second)
+	if st, _ := s.e.Status("25051", s.now); len(st.Results) != 4 {
+		t.Errorf("status %+v", st)
+	}
+	s.mute = true
+	s.run(20 * time.Second).want()
+	s.run(15 * time.Second).want("opened down unknown low")
 }

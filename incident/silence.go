@@ -39,11 +39,7 @@ func (b Beat) pace(cfg Config) time.Duration {
 // longest run that healed by itself of late, so that a lossy line is given
 // time and a clean one none.
 func (s *site) patience(cfg Config) int {
-	longest := 0
-	for _, h := range s.Healed {
-		longest = max(longest, h.Beats)
-	}
-	return min(max(longest+1, cfg.MinBeats), cfg.MaxBeats)
+	return min(max(s.Healed.longest()+1, cfg.MinBeats), cfg.MaxBeats)
 }
 
 // judgeSilent says why the site is silent, from the last that was heard and

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"thongsuot"
@@ -21,6 +22,9 @@ func placeOf(s thongsuot.Site) place {
 // site is the memory of one site. Its fields are exported for the snapshot.
 type site struct {
 	place `json:"-"`
+	wake  time.Time  // when time alone may change what is to be said of it next
+	view  PortalView // how it saw the portal when it was last judged
+	shown shown      // to the others
 
 	Code    string             `json:"code"`
 	Heard   time.Time          `json:"heard,omitzero"` // last sign of life, the centre's clock; zero: never
@@ -29,7 +33,7 @@ type site struct {
 	Said    Beat               `json:"said"` // last beat
 	Power   power              `json:"power"`
 	Targets map[string]*target `json:"targets,omitempty"` // by name of the probe
-	Healed  []healed           `json:"healed,omitempty"`  // runs of unheard beats that ended by themselves
+	Healed  runs               `json:"healed,omitempty"`  // runs of unheard beats that ended by themselves
 
 	Silent  *silence            `json:"silent,omitempty"` // while silence is told
 	Gap     *gap                `json:"gap,omitempty"`    // last silence that ended
@@ -38,9 +42,6 @@ type site struct {
 	Since   time.Time           `json:"since,omitzero"`
 
 	Standing []Observation `json:"standing,omitempty"` // observations that go on
-
-	rest  time.Time // not judged before
-	shown shown     // to its neighbours
 
 	LastStart time.Time `json:"last_start,omitzero"` // of the newest incident
 	Again     int       `json:"again,omitempty"`     // how many began in that second
@@ -68,37 +69,84 @@ type target struct {
 	Fails    int              `json:"fails,omitempty"` // of these in a row
 	Since    time.Time        `json:"since,omitzero"`  // first of these failures
 	Answered bool             `json:"answered,omitempty"`
+	Fresh    time.Time        `json:"fresh,omitzero"` // of the newest answer that arrived while it was fresh: only such speak of now
+	Quality  quality          `json:"quality"`
 }
 
+// healed is a run of something bad that ended by itself.
 type healed struct {
 	At    time.Time `json:"at"`
-	Beats int       `json:"beats"`
+	Beats int       `json:"beats"` // or rounds
+}
+
+// runs are those by time that may be the longest now or later.
+type runs []healed
+
+// add leaves out those that are over earlier and no longer than h.
+func (r runs) add(h healed) runs {
+	for len(r) > 0 && r[len(r)-1].Beats <= h.Beats {
+		r = r[:len(r)-1]
+	}
+	return append(r, h)
+}
+
+func (r runs) since(t time.Time) runs {
+	for len(r) > 0 && r[0].At.Before(t) {
+		r = r[1:]
+	}
+	return r
+}
+
+// longest is 0 for none.
+func (r runs) longest() int {
+	if len(r) == 0 {
+		return 0
+	}
+	return r[0].Beats
 }
 
 func newSite(code string) *site {
 	return &site{Code: code, Targets: map[string]*target{}, Verdict: up().Verdict}
 }
 
-func (s *site) observe(o Observation, grace time.Time, cfg Config) {
+// observe takes in an observation and tells whether there is anything to judge:
+// a beat like the one before it only says that all is as it was.
+func (s *site) observe(o Observation, grace time.Time, cfg Config) (news bool) {
+	news = len(o.Results) > 0 || s.Silent != nil || s.shown.gone || s.shown == (shown{}) || !s.Heard.After(grace) || o.Start != s.Start || o.Boot != "" && o.Boot != s.Boot
 	if o.Start != 0 {
 		s.hear(o, grace, cfg)
 	}
-	s.take(o)
+	return s.take(o, cfg) || news
 }
 
-// take folds in what an observation says.
-func (s *site) take(o Observation) {
-	if o.Beat != nil {
-		s.Said = *o.Beat
-		b := o.Beat
+// take folds in what an observation says, and tells whether that is news.
+func (s *site) take(o Observation, cfg Config) (news bool) {
+	if b := o.Beat; b != nil {
+		was := s.Said
+		was.Runtime = b.Runtime // it falls all the time
+		news = *b != was
+		s.Said = *b
 		s.seePower(power{At: o.At, Known: b.OnBattery || b.MainsPresent, OnBattery: b.OnBattery, Low: b.LowBattery, Concluded: b.Canary, Runtime: b.Runtime})
 	}
-	for _, r := range o.Results {
+	for _, r := range inTime(o.Results) {
 		if r.At.After(o.At.Add(time.Minute)) {
 			continue // dated in the future: its clock is wrong, it must not hide what comes next
 		}
-		s.fold(r, o.At)
+		s.fold(r, o.At, cfg)
 	}
+	return news
+}
+
+// inTime are results in the order in which they were measured: a batch may
+// hold them in any other.
+func inTime(rs []thongsuot.Result) []thongsuot.Result {
+	byTime := func(a, b thongsuot.Result) int { return a.At.Compare(b.At) }
+	if slices.IsSortedFunc(rs, byTime) {
+		return rs
+	}
+	rs = slices.Clone(rs)
+	slices.SortStableFunc(rs, byTime)
+	return rs
 }
 
 // hear notes a sign of life and ends a silence.
@@ -107,7 +155,7 @@ func (s *site) hear(o Observation, grace time.Time, cfg Config) {
 	// did not heal by itself; and the centre must have been there to hear.
 	if s.Heard.After(grace) && o.Start == s.Start && !s.Said.Stopping && !s.Said.ShuttingDown {
 		if n := int(o.At.Sub(s.Heard)/s.Said.pace(cfg)) - 1; n > 0 && n < cfg.MaxBeats {
-			s.Healed = append(s.Healed, healed{o.At, n})
+			s.Healed = s.Healed.add(healed{o.At, n})
 		}
 	}
 	s.forget(o.At, cfg)
@@ -126,15 +174,13 @@ func (s *site) hear(o Observation, grace time.Time, cfg Config) {
 
 // forget drops runs that healed too long ago.
 func (s *site) forget(now time.Time, cfg Config) {
-	for len(s.Healed) > 0 && now.Sub(s.Healed[0].At) > cfg.HealMemory {
-		s.Healed = s.Healed[1:]
-	}
+	s.Healed = s.Healed.since(now.Add(-cfg.HealMemory))
 }
 
 // fold takes in one result that arrived at arrival. Results may come late and
 // in any order: only a newer one changes what is held now, an older one is
 // evidence about its time.
-func (s *site) fold(r thongsuot.Result, arrival time.Time) {
+func (s *site) fold(r thongsuot.Result, arrival time.Time, cfg Config) {
 	if s.Gap != nil {
 		s.Gap.fold(r, arrival)
 	}
@@ -142,7 +188,7 @@ func (s *site) fold(r thongsuot.Result, arrival time.Time) {
 	case thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary:
 		s.foldPower(r)
 	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal, thongsuot.ProbeCaptive:
-		s.foldTarget(r)
+		s.foldTarget(r, arrival, cfg)
 	default:
 		s.keep(r)
 	}
@@ -168,13 +214,19 @@ func (s *site) keep(r thongsuot.Result) (*target, bool) {
 	return t, true
 }
 
-func (s *site) foldTarget(r thongsuot.Result) {
+// foldTarget takes in an answer of a target. One that comes late shows what was
+// then; neither it nor one from within a silence says how things are now.
+func (s *site) foldTarget(r thongsuot.Result, arrival time.Time, cfg Config) {
 	t, isNew := s.keep(r)
-	if !isNew {
+	if !isNew || arrival.Sub(r.At) > cfg.Late {
 		return
 	}
+	t.Fresh = r.At
 	switch {
 	case r.OK():
+		if t.Fails >= cfg.FailRounds {
+			t.Quality.Loss.forget(t.Fails)
+		}
 		t.Fails, t.Since, t.Answered = 0, time.Time{}, true
 	case r.Reason.Evidence():
 		if t.Fails == 0 {
@@ -182,6 +234,9 @@ func (s *site) foldTarget(r thongsuot.Result) {
 		}
 		t.Fails++
 		t.Bad = r
+	}
+	if !s.duringSilence(r.At) {
+		t.Quality.measure(r, cfg)
 	}
 }
 
@@ -243,7 +298,7 @@ func (s *site) settle(j judged, at time.Time) []thongsuot.Change {
 		return []thongsuot.Change{{Kind: thongsuot.ChangeOpened, At: j.since, Incident: *s.Open}}
 	case v.State == thongsuot.StateUp:
 		closed := *s.Open
-		closed.End = later(at, closed.Start)
+		closed.End = later(s.ended(at), closed.Start)
 		closed.Revision++
 		s.Open = nil
 		if s.Gap != nil && s.Gap.ID == closed.ID && !closed.End.After(s.Gap.End) {
@@ -254,6 +309,22 @@ func (s *site) settle(j judged, at time.Time) []thongsuot.Change {
 		return []thongsuot.Change{s.revise(v, at)}
 	}
 	return nil
+}
+
+// ended is when the incident that closes at at ended: what was slow or lossy is
+// watched for a while before it counts as over.
+func (s *site) ended(at time.Time) time.Time {
+	if s.Open.Verdict.State != thongsuot.StateDegraded {
+		return at
+	}
+	var eased time.Time
+	for _, t := range s.Targets {
+		eased = later(eased, t.Quality.eased())
+	}
+	if eased.After(s.Open.Start) && eased.Before(at) {
+		return eased
+	}
+	return at
 }
 
 func (s *site) revise(v thongsuot.Verdict, at time.Time) thongsuot.Change {
@@ -283,6 +354,13 @@ func (s *site) newID(start time.Time) string {
 	}
 	s.Again++
 	return fmt.Sprintf("%s-%d", id, s.Again)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func later(a, b time.Time) time.Time {

@@ -63,7 +63,23 @@ func (e *Engine) Status(code string, now time.Time) (st Status, ok bool) {
 func (e *Engine) Codes() []string { return append([]string(nil), e.order...) }
 
 // snapshotVersion changes when the memory of a site changes its meaning.
-const snapshotVersion = 2
+const snapshotVersion = 3
+
+// oldestSnapshot is the oldest version that this program reads.
+const oldestSnapshot = 2
+
+// fromVersion2 fills in what version 2 did not tell: every newest answer was
+// taken for fresh, and runs that healed stood one by one.
+func (s *site) fromVersion2() {
+	for _, t := range s.Targets {
+		t.Fresh = t.Last.At
+	}
+	var kept runs
+	for _, h := range s.Healed {
+		kept = kept.add(h)
+	}
+	s.Healed = kept
+}
 
 type snapshot struct {
 	Version int     `json:"version"`
@@ -93,13 +109,16 @@ func (e *Engine) Restore(b []byte, open []thongsuot.Incident, now time.Time) err
 		if err := json.Unmarshal(b, &snap); err != nil {
 			return fmt.Errorf("restore the incident engine: %w", err)
 		}
-		if snap.Version != snapshotVersion {
-			return fmt.Errorf("restore the incident engine: snapshot of version %d, this program reads %d", snap.Version, snapshotVersion)
+		if snap.Version < oldestSnapshot || snap.Version > snapshotVersion {
+			return fmt.Errorf("restore the incident engine: snapshot of version %d, this program reads %d to %d", snap.Version, oldestSnapshot, snapshotVersion)
 		}
 		for _, s := range snap.Sites {
 			if e.sites[s.Code] != nil {
 				if s.Targets == nil {
 					s.Targets = map[string]*target{}
+				}
+				if snap.Version == 2 {
+					s.fromVersion2()
 				}
 				s.Open = nil
 				s.place = e.sites[s.Code].place
@@ -118,6 +137,7 @@ func (e *Engine) Restore(b []byte, open []thongsuot.Incident, now time.Time) err
 		}
 	}
 	e.grace, e.lastTick = now, now
+	e.sort()
 	return nil
 }
 

@@ -104,6 +104,7 @@ var english = map[string]string{
 	"evidence.outside_fails":      "%s measurements beyond the office failed since %s",
 	"evidence.outside_answers":    "targets beyond the office answer",
 	"evidence.target_lossy":       "way to %s loses %s of packets",
+	"evidence.target_slow":        "way to %s is slow: %s, usually %s",
 	"evidence.on_battery":         "UPS on battery since %s",
 	"evidence.on_battery_runtime": "UPS on battery since %s, about %s left",
 	"evidence.low_battery":        "UPS reported a low battery at %s",

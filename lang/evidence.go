@@ -25,6 +25,8 @@ func (l Lang) Evidence(e thongsuot.Evidence, zone *time.Location) string {
 		return l.T(key, l.target(e))
 	case thongsuot.EvidenceTargetLossy:
 		return l.T(key, l.target(e), l.Percent(e.Value, 1))
+	case thongsuot.EvidenceTargetSlow:
+		return l.T(key, l.target(e), l.millis(e.Value), l.millis(e.Usual))
 	case thongsuot.EvidencePeersSilent, thongsuot.EvidencePeersOnBattery:
 		return l.T(key, l.Number(e.Value, 0), e.Target)
 	case thongsuot.EvidencePortalVote:
@@ -91,6 +93,9 @@ func (l Lang) runtime(seconds float64) string {
 	}
 	return l.Duration(d)
 }
+
+// millis is a number of seconds as milliseconds.
+func (l Lang) millis(seconds float64) string { return l.Number(1000*seconds, 0) + " ms" }
 
 // silent reports whether nothing at all came back: the target did not answer.
 // For the other reasons something did, and it was not what was wanted.

@@ -105,6 +105,7 @@ var vietnamese = map[string]string{
 	"evidence.outside_fails":      "%s lượt đo ra bên ngoài không thành công từ %s",
 	"evidence.outside_answers":    "các đích đo bên ngoài trả lời bình thường",
 	"evidence.target_lossy":       "đường tới %s mất %s số gói tin",
+	"evidence.target_slow":        "đường tới %s chậm: %s, bình thường %s",
 	"evidence.on_battery":         "UPS chạy bằng ắc quy từ %s",
 	"evidence.on_battery_runtime": "UPS chạy bằng ắc quy từ %s, còn khoảng %s",
 	"evidence.low_battery":        "UPS báo ắc quy sắp cạn lúc %s",

@@ -172,7 +172,8 @@ func (p *portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Hệ thống quá tải", http.StatusServiceUnavailable)
 		return
 	}
-	fmt.Fprintln(w, "Cổng Dịch vụ công Quốc gia")
+	// As heavy as a front page, so that a thin line shows.
+	fmt.Fprintln(w, "Cổng Dịch vụ công Quốc gia\n"+strings.Repeat("thủ tục hành chính\n", 800))
 }
 
 func (p *portal) become(mode portalMode, delay time.Duration) error {
