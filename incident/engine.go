@@ -34,6 +34,7 @@ type Config struct {
 	Stale       time.Duration `yaml:"stale"`        // age at which a result is no evidence any more. Default 20m
 	Late        time.Duration `yaml:"late"`         // age on arrival from which a result is evidence of its time alone. Default 2m
 	Stall       time.Duration `yaml:"stall"`        // gap between ticks that shows the centre itself stood still. Default 5s
+	Calm        time.Duration `yaml:"calm"`         // how long what was slow is watched before it counts as over. Default 5m
 	Settle      time.Duration `yaml:"settle"`       // quiet time after late evidence before a closed incident is judged again. Default 15s
 }
 
@@ -42,7 +43,7 @@ func DefaultConfig() Config {
 	return Config{
 		Beat: 5 * time.Second, Grace: 2 * time.Second, MinBeats: 2, MaxBeats: 12,
 		HealMemory: 7 * 24 * time.Hour, FailRounds: 2, HoldBattery: 2 * time.Second,
-		Stale: 20 * time.Minute, Late: 2 * time.Minute, Stall: 5 * time.Second, Settle: 15 * time.Second,
+		Stale: 20 * time.Minute, Late: 2 * time.Minute, Stall: 5 * time.Second, Calm: 5 * time.Minute, Settle: 15 * time.Second,
 	}
 }
 
@@ -53,7 +54,7 @@ func (c Config) Validate() error {
 		value time.Duration
 	}{
 		{"beat", c.Beat}, {"grace", c.Grace}, {"heal_memory", c.HealMemory},
-		{"hold_battery", c.HoldBattery}, {"stale", c.Stale}, {"late", c.Late}, {"stall", c.Stall}, {"settle", c.Settle},
+		{"hold_battery", c.HoldBattery}, {"stale", c.Stale}, {"late", c.Late}, {"stall", c.Stall}, {"calm", c.Calm}, {"settle", c.Settle},
 	}
 	for _, d := range durations {
 		if d.value <= 0 {

@@ -112,7 +112,7 @@ func (s *site) voltage(now time.Time, cfg Config) thongsuot.Result {
 // sight is what a site's probes show now, target by target.
 type sight struct {
 	gatewayUp, gatewayDown *target
-	firstHop               *target   // of the carrier, while it answers
+	firstHop               *target   // of the carrier, unless it is down
 	hopUp, hopDown         *target   // the carrier's routers; a farther one that answers shows that the nearer works
 	captive, differs       *target   // a page of the carrier's own in the way; names led elsewhere
 	hostsUp, hostsDown     []*target // reached by address: ICMP and TCP, gateways aside
@@ -129,10 +129,10 @@ func (s *site) look(now time.Time, cfg Config) (v sight) {
 		if now.Sub(t.Fresh) > cfg.Stale || s.duringSilence(t.Fresh) {
 			continue
 		}
-		if named(name, thongsuot.NameHop) && t.Last.OK() {
+		down := t.Fails >= cfg.FailRounds
+		if name == thongsuot.NameHop && t.Answered && !down {
 			v.firstHop = t
 		}
-		down := t.Fails >= cfg.FailRounds
 		switch kind := t.Last.Kind; {
 		case isGateway(name) && t.Last.OK():
 			v.gatewayUp = t

@@ -41,7 +41,7 @@ const (
 	unlearned    = 1.5 // times as much rise is asked in an hour that is not known yet
 	memoryOf     = 500 // values: about a week of one hour
 	delayLeaves  = 0.7 // of the rise, and of its factor
-	leavesAfter  = 5   // values in a row below that
+	leavesWith   = 5   // answers at least; two in a row that are slow begin it anew
 	acuteFactor  = 4.0
 	acuteRise    = 0.25 // seconds
 	acuteAnswers = 4    // in a row
@@ -160,8 +160,9 @@ type delay struct {
 	Acute int       `json:"acute,omitempty"` // answers in a row that took many times as long
 	High  bool      `json:"high,omitempty"`
 	Level float64   `json:"level,omitempty"` // ln seconds, the worst while High
-	Calm  int       `json:"calm,omitempty"`  // values in a row that are nearly usual again
-	Eased time.Time `json:"eased,omitzero"`  // first of them
+	Calm  int       `json:"calm,omitempty"`  // answers since it eased
+	Slow  bool      `json:"slow,omitempty"`  // the newest answer was slow still
+	Eased time.Time `json:"eased,omitzero"`  // when it was first nearly usual again
 }
 
 // bounds say from when on a delay is too long.
@@ -170,7 +171,7 @@ type bounds struct {
 	rise   float64 // seconds more than usual
 }
 
-func (d *delay) add(at time.Time, seconds float64, b bounds) {
+func (d *delay) add(at time.Time, seconds float64, b bounds, calm time.Duration) {
 	if !(seconds > 0) {
 		return
 	}
@@ -185,6 +186,9 @@ func (d *delay) add(at time.Time, seconds float64, b bounds) {
 	} else {
 		d.Acute = 0
 	}
+	if d.High {
+		d.ease(at, x, b, calm)
+	}
 	if d.Recent = append(d.Recent, x); len(d.Recent) == medianOf {
 		m := median(d.Recent)
 		d.Recent = d.Recent[:0]
@@ -192,11 +196,38 @@ func (d *delay) add(at time.Time, seconds float64, b bounds) {
 	}
 }
 
+// ease ends what is slow when it has been nearly usual for a while.
+func (d *delay) ease(at time.Time, x float64, b bounds, calm time.Duration) {
+	slow := d.beyond(at, x, b, delayLeaves)
+	if slow && d.Slow {
+		d.Calm, d.Eased = 0, time.Time{}
+	}
+	if d.Slow = slow; slow {
+		return
+	}
+	if d.Calm++; d.Eased.IsZero() {
+		d.Eased = at
+	}
+	if d.Calm >= leavesWith && at.Sub(d.Eased) >= calm {
+		d.High, d.Sum, d.Acute, d.Calm, d.Slow = false, 0, 0, 0, false
+	}
+}
+
+// beyond reports whether ln seconds are at least that share of a rise that
+// counts.
+func (d *delay) beyond(at time.Time, x float64, b bounds, share float64) bool {
+	usual, factor := d.usual(at), b.factor
+	if !d.knows(at) {
+		factor *= unlearned
+	}
+	return x-math.Log(usual) >= share*math.Log(factor) && math.Exp(x)-usual >= share*b.rise
+}
+
 func (d *delay) raise(ln float64) {
 	if !d.High {
-		d.High, d.Level = true, ln
+		d.High, d.Level, d.Eased, d.Slow = true, ln, time.Time{}, true
 	}
-	d.Level, d.Calm = max(d.Level, ln), 0
+	d.Level = max(d.Level, ln)
 }
 
 // value takes in one median.
@@ -205,30 +236,14 @@ func (d *delay) value(at time.Time, m float64, b bounds) {
 		d.learn(at, m)
 		return
 	}
-	usual, factor := math.Log(d.usual(at)), b.factor
-	if !d.knows(at) {
-		factor *= unlearned
-	}
+	usual := math.Log(d.usual(at))
 	z := (m - usual) / max(1.2533*d.Spread, leastSpread) // of a normal: from mean distance to deviation
 	if d.Sum == 0 && d.Acute == 0 && !d.High {
 		d.Rises = at
 	}
 	d.Sum = min(max(d.Sum+min(max(z, -cusumClamp), cusumClamp)-cusumSlack, 0), 2*cusumAlarm)
-	beyond := func(share float64) bool {
-		return m-usual >= share*math.Log(factor) && math.Exp(m)-math.Exp(usual) >= share*b.rise
-	}
-	switch {
-	case d.Sum > cusumAlarm && d.Values >= learnedAfter && beyond(1):
+	if d.Sum > cusumAlarm && d.Values >= learnedAfter && d.beyond(at, m, b, 1) {
 		d.raise(m)
-	case d.High && beyond(delayLeaves):
-		d.Calm = 0
-	case d.High:
-		if d.Calm++; d.Calm == 1 {
-			d.Eased = at
-		}
-		if d.Calm >= leavesAfter {
-			d.High, d.Sum, d.Calm = false, 0, 0
-		}
 	}
 	if d.High && at.Sub(d.Rises) > relearnAfter {
 		*d = delay{} // this is how it is now
@@ -324,7 +339,7 @@ func (q *quality) measure(r thongsuot.Result, cfg Config) {
 		if *d == nil {
 			*d = &delay{}
 		}
-		(*d).add(r.At, v, b)
+		(*d).add(r.At, v, b, cfg.Calm)
 	}
 	field := r.Field
 	switch r.Kind {

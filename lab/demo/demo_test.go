@@ -196,6 +196,7 @@ func fast(t *testing.T) demo.Config {
 	cfg.Pace = sim.Pace{Beat: 200 * time.Millisecond, Round: 400 * time.Millisecond, Slow: 400 * time.Millisecond}
 	in := &cfg.Centre.Incident
 	in.Beat, in.Grace, in.HoldBattery, in.Settle = cfg.Pace.Beat, 200*time.Millisecond, 100*time.Millisecond, 500*time.Millisecond
+	in.Calm = time.Second
 	cfg.Story = demo.Story{Cycle: time.Hour, Until: time.Hour, Acts: []demo.Act{
 		{Kind: sim.PowerCut, Sites: []string{"25051"}, From: 3 * time.Second, Lasts: 9 * time.Second, Battery: 3 * time.Second},
 		{Kind: sim.LineCut, Sites: []string{"24712"}, From: 3 * time.Second, Lasts: 6 * time.Second},

@@ -16,6 +16,8 @@ import (
 const (
 	// around is how long before and after a fault its sites are looked at closely.
 	around = 4 * time.Minute
+	// calm is how long what was slow or lossy is watched before it counts as over.
+	calm = 12 * time.Minute
 	// witnesses is the share of the other sites that are asked too, one in so
 	// many: the engine compares sites.
 	witnesses = 12
@@ -29,7 +31,11 @@ type window struct {
 
 func closely(f sim.Fault) window {
 	const boot = time.Minute
-	return window{f.Start.Add(-around).Truncate(time.Minute), f.End.Add(boot + around).Truncate(time.Minute), f.Sites}
+	end := f.End.Add(boot + around)
+	if f.Kind == sim.WeakLine || f.Kind == sim.Overload {
+		end = end.Add(calm)
+	}
+	return window{f.Start.Add(-around).Truncate(time.Minute), end.Truncate(time.Minute), f.Sites}
 }
 
 // windows of the faults that begin before end; those that meet are joined.

@@ -169,7 +169,7 @@ func simulate(sites []thongsuot.Site, seed uint64, now time.Time) []sim.Site {
 		case sonDien:
 			s.UPS, s.Lasts = true, 35*time.Minute
 		case quangPhu, quangTan:
-			s.RTT, s.Noisy = 38*time.Millisecond, 0.03
+			s.RTT, s.Noisy = 38*time.Millisecond, 0.002
 		case phuQuy:
 			s.RTT = 31 * time.Millisecond
 		}
