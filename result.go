@@ -64,6 +64,15 @@ func (r Result) Field(name string) (value float64, ok bool) {
 	return 0, false
 }
 
+// Runs is how many runs of the probe the result stands for: one, unless an
+// agent summed up several that answered alike.
+func (r Result) Runs() int {
+	if n, ok := r.Field(FieldRuns); ok && n > 1 {
+		return int(n)
+	}
+	return 1
+}
+
 // Field is one measured quantity. The name ends in its unit (_seconds,
 // _ratio, _bytes, _volts) unless the value is a bare number or a truth (0, 1).
 type Field struct {
@@ -120,6 +129,8 @@ const (
 	FieldBeatHTTP     = "beat_over_http"       // 1 while datagrams to the centre are not answered
 	FieldShutdown     = "shutting_down"        // 1 in the last words when the whole machine goes down
 	FieldClockOffset  = "clock_offset_seconds" // the machine's clock minus the centre's
+	FieldClockError   = "clock_error_seconds"  // how far the time of this result may be off; only where that is more than a few seconds
+	FieldRuns         = "runs"                 // runs of the probe that this result sums up; only where they are several
 )
 
 // Sample is one number of one series at one instant, as it is stored.

@@ -70,9 +70,11 @@ func NewWithClock(cfg Config, version string, boottime func() time.Duration, wal
 	if err != nil {
 		return nil, fmt.Errorf("centre.token_file: %w", err)
 	}
-	transport, err := newTransport(cfg.Centre)
-	if err != nil {
-		return nil, err
+	var roads [2]*road // live lane with all else, backlog
+	for i := range roads {
+		if roads[i], err = newRoad(cfg.Centre); err != nil {
+			return nil, err
+		}
 	}
 	boot, err := probes.BootID(cfg.Procfs)
 	if err != nil {
@@ -85,16 +87,16 @@ func NewWithClock(cfg Config, version string, boottime func() time.Duration, wal
 	}
 	a.names = &names{
 		url: strings.TrimSuffix(cfg.Centre.URL, "/"), token: token, boottime: a.clock.boottime, log: a.log,
-		http: &http.Client{Transport: transport, Timeout: pingTimeout},
+		http: &http.Client{Transport: roads[0].transport, Timeout: pingTimeout},
 	}
 	if a.probes, err = targets(cfg, version, a.names.elsewhere, log); err != nil {
 		return nil, err
 	}
 	a.began = a.clock.boottime()
-	return a, a.open(token, transport)
+	return a, a.open(token, roads[0], roads[1])
 }
 
-func (a *Agent) open(token string, transport http.RoundTripper) error {
+func (a *Agent) open(token string, live, behind *road) error {
 	if err := os.MkdirAll(a.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data_dir: %w (give the agent a folder that it may write)", err)
 	}
@@ -114,18 +116,20 @@ func (a *Agent) open(token string, transport http.RoundTripper) error {
 	if sc.Dir == "" {
 		sc.Dir = filepath.Join(a.cfg.DataDir, "spool")
 	}
-	if a.spool, err = spool.Open(sc, a.log, a.metrics); err != nil {
+	if a.spool, err = spool.Open(sc, a.log, a.metrics, spool.WithThin(rollUp)); err != nil {
 		return err
 	}
 	power := newPowerState(a.clock.boottime)
-	a.collect = newCollector(a.clock, a.spool, a.cfg.Round, power, a.cfg.Probes.Voltage, a.log, a.metrics)
-	a.uplink = newUplink(a.cfg.Centre, token, transport, a.spool, a.clock, start, a.version, a.log, a.metrics)
+	out := newOutbox(a.spool, a.clock.boottime)
+	a.collect = newCollector(a.clock, a.spool, out, minutesOf(a.cfg.Site), a.cfg.Round, power, a.cfg.Probes.Voltage, a.log, a.metrics)
+	a.uplink = newUplink(a.cfg.Centre, a.cfg.Site, token, a.version, live, behind, out, a.clock, start, newQuarantine(a.cfg.DataDir), a.log, a.metrics)
 	a.beat = &beater{
-		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), metered: a.cfg.Metered, onDisk: a.parted,
-		lines: []*line{{dial: (&net.Dialer{Timeout: minTimeout}).DialContext, http: &http.Client{Transport: transport}}},
+		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), metered: a.cfg.Metered, onDisk: a.parted, changed: a.collect.stir,
+		lines: []*line{{dial: (&net.Dialer{Timeout: minTimeout}).DialContext, http: &http.Client{Transport: live.transport}}},
 		id:    identity.BeatID(identity.Hash(token)), key: key, start: start, clock: a.clock, power: power, log: a.log,
 		newestSeq: func() uint64 { return a.spool.Stats().Next - 1 }, back: make(chan struct{}, 1),
 	}
+	a.uplink.crowded = a.beat.crowded
 	a.beat.register(a.metrics)
 	a.registerSelf()
 	if a.cfg.Listen == "" {
@@ -146,7 +150,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer stop()
 	var sending, measuring sync.WaitGroup
 	a.serveLocal(working)
-	sending.Go(func() { a.uplink.run(ctx, a.collect.wrote, a.beat.back) })
+	sending.Go(func() { a.uplink.runLive(ctx, a.beat.back) })
+	sending.Go(func() { a.uplink.runBacklog(ctx) })
 	sending.Go(func() {
 		if a.cfg.Centre.Beat == "off" {
 			return
@@ -189,12 +194,13 @@ func (a *Agent) greet() {
 // words are what the agent says about itself; stopping is 1 in its last.
 func (a *Agent) words(stopping float64) measured {
 	st := a.spool.Stats()
+	live, behind, _ := a.uplink.out.counts()
 	r := thongsuot.Result{
 		Probe: "agent", Kind: thongsuot.ProbeAgent, Reason: thongsuot.ReasonOK, Detail: a.version,
 		Fields: []thongsuot.Field{
 			{Name: thongsuot.FieldStopping, Value: stopping},
 			{Name: thongsuot.FieldUptime, Value: (a.clock.boottime() - a.began).Seconds()},
-			{Name: thongsuot.FieldSpoolRecords, Value: float64(st.Records)},
+			{Name: thongsuot.FieldSpoolRecords, Value: float64(live + behind)},
 			{Name: thongsuot.FieldSpoolBytes, Value: float64(st.Bytes)},
 			{Name: thongsuot.FieldDropped, Value: float64(st.Dropped() + st.Damaged)},
 			{Name: thongsuot.FieldBeatRTT, Value: time.Duration(a.beat.lastRTT.Load()).Seconds()},
@@ -232,16 +238,25 @@ func truth(b bool) float64 {
 	return 0
 }
 
-func newTransport(cfg CentreConfig) (http.RoundTripper, error) {
+func newRoad(cfg CentreConfig) (*road, error) {
+	l := &road{}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	t := &http.Transport{
 		// A connection that lost its peer is found out by pings, not by TCP's minutes.
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
 		ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, MaxIdleConnsPerHost: 2,
 		IdleConnTimeout: 2 * time.Minute, ResponseHeaderTimeout: postTimeout,
-		DialContext: (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return countedConn{c, &l.sent}, nil
+		},
 	}
+	l.transport = t
 	if cfg.CAFile == "" {
-		return t, nil
+		return l, nil
 	}
 	pem, err := os.ReadFile(cfg.CAFile)
 	if err != nil {
@@ -252,5 +267,5 @@ func newTransport(cfg CentreConfig) (http.RoundTripper, error) {
 		return nil, fmt.Errorf("centre.ca_file: %s holds no certificate in PEM form", cfg.CAFile)
 	}
 	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	return t, nil
+	return l, nil
 }

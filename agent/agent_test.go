@@ -39,7 +39,7 @@ func TestMeasuresBeatsAndSaysGoodbye(t *testing.T) {
 	_ = resp.Body.Close()
 	for _, want := range []string{
 		"thongsuot_agent_results_lost_total 0", `thongsuot_agent_records_dropped_total{reason="refused"} 0`, "thongsuot_agent_samples_refused_total 0",
-		`thongsuot_agent_turns_skipped_total{probe="portal"} 0`, "thongsuot_agent_spool_dropped_total", "thongsuot_agent_posts_total{outcome=\"acknowledged\"}",
+		`thongsuot_agent_turns_skipped_total{probe="portal"} 0`, "thongsuot_agent_spool_dropped_total", `thongsuot_agent_posts_total{lane="live",outcome="acknowledged"}`,
 		"portal_ttfb_seconds{", `probe_http_duration_seconds{phase="processing",probe="portal",target="http`, `probe_success{probe="portal",target="http`, "probe_http_status_code{",
 		"thongsuot_agent_beats_total{outcome=\"answered\",way=\"datagram\"}",
 	} {

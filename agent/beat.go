@@ -52,6 +52,7 @@ type beater struct {
 
 	newestSeq func() uint64
 	back      chan struct{}   // told when the centre is heard again
+	changed   func()          // called when the centre is no longer heard, and when it is again
 	onDisk    <-chan struct{} // closed when the last words are
 	posts     sync.WaitGroup  // HTTP beats in flight
 
@@ -65,6 +66,7 @@ type beater struct {
 
 	beats   *prometheus.CounterVec
 	lastRTT atomic.Int64
+	silent  atomic.Bool  // the last beat was not answered
 	heard   atomic.Int64 // boottime of the last answer, ns; 0 is never
 }
 
@@ -248,12 +250,14 @@ func (b *beater) count(way string, err error, seq uint32) {
 		outcome = "answered"
 		b.heardIn = max(b.heardIn, seq)
 		if b.missed > 0 {
+			b.changed()
 			select {
 			case b.back <- struct{}{}:
 			default:
 			}
 		}
 		b.missed = 0
+		b.silent.Store(false)
 		if way == "datagram" && b.viaHTTP {
 			b.viaHTTP = false
 			b.log.Info("beats cross as datagrams again")
@@ -269,6 +273,10 @@ func (b *beater) miss(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.missed++
+	if b.missed == 1 {
+		b.silent.Store(true)
+		b.changed()
+	}
 	if b.missed == beatsToSwitch && !b.viaHTTP {
 		b.viaHTTP = true
 		b.log.Warn("beats as datagrams stay unanswered; trying HTTP as well", "beat_address", b.addr, "err", err)
@@ -284,6 +292,13 @@ func (b *beater) message(seq uint32, try uint8, flags uint8) wire.Beat {
 		ID: b.id, Start: b.start, Seq: seq, Try: try, Flags: power | flags, Runtime: runtime, Every: every,
 		Boottime: b.clock.boottime(), NewestSeq: b.newestSeq(), Epoch: b.epoch,
 	}
+}
+
+// crowded reports whether beats suffer from what else is on the line: the
+// round trip has doubled, by more than the backlog's own posts explain.
+func (b *beater) crowded() bool {
+	last, usual := time.Duration(b.lastRTT.Load()), b.clock.RTT()
+	return b.silent.Load() || last > 2*usual && last-usual > burstTime+burstTime/4
 }
 
 // learn takes in the centre's answer.

@@ -104,6 +104,14 @@ func (c *Clock) Date(s Stamp, at time.Duration) time.Time {
 	return zero.Add(at).UTC().Truncate(time.Millisecond)
 }
 
+// RTT is the shortest round trip to the centre of the last minutes, 0 when none
+// is known.
+func (c *Clock) RTT() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.best.rtt
+}
+
 // Offset is the wall clock minus the centre's; ok is false without an anchor.
 func (c *Clock) Offset() (offset time.Duration, ok bool) {
 	c.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,11 +20,14 @@ import (
 type collector struct {
 	clock *Clock
 	spool *spool.Spool
+	out   *outbox
+	phase time.Duration // of this site's minutes
 	log   *slog.Logger
 	every time.Duration
 	in    chan measured
-	wrote chan struct{} // told after each record; one pending is enough
 	power *powerState
+
+	stirred atomic.Int64 // boottime until which rounds are not quiet
 
 	kept map[string]time.Duration // boottime of the last kept reading of each power probe; of run alone
 
@@ -37,11 +41,11 @@ type collector struct {
 	latest map[string]measured // newest result of each probe, for status and metrics
 }
 
-func newCollector(clock *Clock, sp *spool.Spool, every time.Duration, power *powerState, legal VoltageConfig, log *slog.Logger, reg prometheus.Registerer) *collector {
+func newCollector(clock *Clock, sp *spool.Spool, out *outbox, phase, every time.Duration, power *powerState, legal VoltageConfig, log *slog.Logger, reg prometheus.Registerer) *collector {
 	c := &collector{
-		clock: clock, spool: sp, log: log, every: every, power: power,
+		clock: clock, spool: sp, out: out, phase: phase, log: log, every: every, power: power,
 		legal: legal, volts: map[string]*voltage{},
-		in: make(chan measured, 64), wrote: make(chan struct{}, 1), latest: map[string]measured{}, kept: map[string]time.Duration{},
+		in: make(chan measured, 64), latest: map[string]measured{}, kept: map[string]time.Duration{},
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thongsuot_agent_results_total", Help: "Results of probes, by probe and reason.",
 		}, []string{"probe", "reason"}),
@@ -82,6 +86,9 @@ func (c *collector) run() {
 				continue
 			}
 			pending = append(pending, m)
+			if n != noNews {
+				c.stir()
+			}
 			switch n {
 			case power, event:
 				// The event alone is kept when room runs out; the round it came in is like any other.
@@ -182,16 +189,22 @@ func (c *collector) write(ms []measured, class spool.Class) {
 	if len(ms) == 0 {
 		return
 	}
-	_, err := c.spool.Append(class, round{stamp: c.clock.Stamp(), results: ms}.marshal())
+	stamp := c.clock.Stamp()
+	r := round{stamp: stamp, quiet: stamp.Boottime >= time.Duration(c.stirred.Load()), results: ms}
+	seq, err := c.spool.Append(class, r.marshal())
 	if err != nil && !errors.Is(err, spool.ErrNotDurable) { // that one is in memory, and the spool says so itself
 		c.lost.Add(float64(len(ms)))
 		c.log.Error("results lost: the spool took them neither on disk nor in memory", "results", len(ms), "err", err)
 		return
 	}
-	select {
-	case c.wrote <- struct{}{}:
-	default:
-	}
+	c.out.put(seq, r)
+}
+
+// stir says that something changed: until the end of the next minute, rounds
+// cross the wire one by one and at once.
+func (c *collector) stir() {
+	now := c.clock.boottime()
+	c.stirred.Store(int64(time.Duration(minuteOf(now, c.phase)+2)*time.Minute + c.phase))
 }
 
 // put hands over a result; it gives up only when the agent ends.

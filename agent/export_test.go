@@ -1,12 +1,18 @@
 package agent
 
 import (
+	"context"
+	"log/slog"
+	"net/http"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
 	"thongsuot"
+	"thongsuot/agent/spool"
 )
 
 // What tests of the package's inside need, for tests alone.
@@ -74,3 +80,62 @@ func (v Voltage) See(r thongsuot.Result, at time.Duration) (thongsuot.Result, ti
 	w, ok := v.v.see(measured{r, at})
 	return w.Result, w.began, ok
 }
+
+// Lanes is an outbox with its uplink, on a transport that the test gives.
+type Lanes struct {
+	u     *uplink
+	c     *collector
+	Spool *spool.Spool
+	back  chan struct{}
+}
+
+func NewLanes(url, token, dir, site string, clock *Clock, sp *spool.Spool, live, behind http.RoundTripper, reg prometheus.Registerer) *Lanes {
+	cfg := DefaultConfig().Centre
+	cfg.URL = url
+	out := newOutbox(sp, clock.boottime)
+	log := slog.New(slog.DiscardHandler)
+	return &Lanes{
+		u:     newUplink(cfg, site, token, "test", &road{transport: live}, &road{transport: behind}, out, clock, 1, newQuarantine(dir), log, reg),
+		c:     newCollector(clock, sp, out, minutesOf(site), 10*time.Second, newPowerState(clock.boottime), defaultVoltage(), log, reg),
+		Spool: sp, back: make(chan struct{}, 1),
+	}
+}
+
+// Run sends until ctx ends.
+func (l *Lanes) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { l.u.runLive(ctx, l.back) })
+	wg.Go(func() { l.u.runBacklog(ctx) })
+	wg.Go(func() {
+		wg.Go(l.c.run)
+		<-ctx.Done()
+		close(l.c.in)
+	})
+	wg.Wait()
+}
+
+func (l *Lanes) Measure(r thongsuot.Result) {
+	l.c.in <- measured{r, l.c.clock.boottime()}
+}
+func (l *Lanes) Heard()                            { l.back <- struct{}{} }
+func (l *Lanes) Counts() (live, backlog, held int) { return l.u.out.counts() }
+
+// Summarise sums up runs.
+func Summarise(ms []Measured) (out []Measured) {
+	var in []measured
+	for _, m := range ms {
+		in = append(in, measured{m.Result, m.Began})
+	}
+	for _, m := range summarise(in) {
+		out = append(out, Measured{m.Result, m.began})
+	}
+	return out
+}
+
+var RollUp = rollUp
+
+type Pacer struct{ pacer }
+
+func (p *Pacer) Saw(sent, spooled int, took, rtt time.Duration)  { p.saw(sent, spooled, took, rtt) }
+func (p *Pacer) Rest(sent int, took time.Duration) time.Duration { return p.rest(sent, took) }
+func (p *Pacer) SpooledBytes() int                               { return p.spooledBytes() }

@@ -35,13 +35,13 @@ func TestStartsOnlyRise(t *testing.T) {
 
 func TestPauseFollowsTheCentreAndGrows(t *testing.T) {
 	for range 100 {
-		if p := agent.Pause(errors.New("no route"), 1); p < time.Second || p > 2*time.Second {
+		if p := agent.Pause(errors.New("no route"), 1, time.Minute); p < time.Second || p > 2*time.Second {
 			t.Fatalf("first pause %s", p)
 		}
-		if p := agent.Pause(errors.New("no route"), 50); p < 30*time.Second || p > time.Minute {
+		if p := agent.Pause(errors.New("no route"), 50, time.Minute); p < 30*time.Second || p > time.Minute {
 			t.Fatalf("later pause %s", p)
 		}
-		if p := agent.Pause(&influxhttp.Error{StatusCode: 429, RetryAfter: 20}, 1); p < 10*time.Second || p > 30*time.Second {
+		if p := agent.Pause(&influxhttp.Error{StatusCode: 429, RetryAfter: 20}, 1, time.Minute); p < 20*time.Second || p > 30*time.Second {
 			t.Fatalf("asked for 20 s, waits %s", p)
 		}
 	}

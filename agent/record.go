@@ -12,8 +12,12 @@ import (
 	"thongsuot"
 )
 
-// recordVersion is the first byte of a spooled round.
-const recordVersion = 1
+// recordVersion is the first byte of a spooled round. Version 1 had no flags.
+const recordVersion = 2
+
+// flagQuiet marks a round in which nothing changed, nor shortly before it: it
+// may cross the wire summed up with others of its minute.
+const flagQuiet = 1
 
 // maxRecordItems bounds the counts in a record, so that a damaged one that
 // passed its checksum by chance takes no memory.
@@ -30,13 +34,17 @@ type measured struct {
 // round is what is spooled as one record: the results of about ten seconds.
 type round struct {
 	stamp   Stamp
+	quiet   bool
 	results []measured
 }
 
 // marshal packs a round. Numbers are kept as finely as they cross the wire or
 // finer: durations to 10 µs, ratios to 1/10000.
 func (r round) marshal() []byte {
-	b := []byte{recordVersion}
+	b := []byte{recordVersion, 0}
+	if r.quiet {
+		b[1] |= flagQuiet
+	}
 	b = appendString(b, r.stamp.Boot)
 	b = binary.AppendVarint(b, int64(r.stamp.Boottime))
 	b = binary.AppendVarint(b, r.stamp.Wall.UnixMilli())
@@ -65,10 +73,13 @@ func (r round) marshal() []byte {
 // unmarshalRound reads what marshal wrote.
 func unmarshalRound(b []byte) (round, error) {
 	d := decoder{b: b}
-	if v := d.byte(); v != recordVersion && d.err == nil {
-		return round{}, fmt.Errorf("%w: version %d, this program reads %d", errRecord, v, recordVersion)
-	}
 	var r round
+	switch v := d.byte(); {
+	case v == recordVersion:
+		r.quiet = d.byte()&flagQuiet != 0
+	case v != 1 && d.err == nil:
+		return round{}, fmt.Errorf("%w: version %d, this program reads 1 and %d", errRecord, v, recordVersion)
+	}
 	r.stamp.Boot = d.string()
 	r.stamp.Boottime = time.Duration(d.varint())
 	r.stamp.Wall = time.UnixMilli(d.varint()).UTC()
@@ -108,6 +119,7 @@ var fieldNames = []string{
 	thongsuot.FieldBeatEvery, thongsuot.FieldBeatHTTP, thongsuot.FieldShutdown,
 	thongsuot.FieldReplace, thongsuot.FieldUnprotected, thongsuot.FieldMeanVolts, thongsuot.FieldMinVolts,
 	thongsuot.FieldMaxVolts, thongsuot.FieldVoltsNormal, thongsuot.FieldVoltsLimit, thongsuot.FieldVoltsBand,
+	thongsuot.FieldRuns, thongsuot.FieldClockError,
 }
 
 func appendName(b []byte, name string) []byte {

@@ -25,7 +25,10 @@ type Status struct {
 	LastError       string        `json:"last_error"`           // "" while posts succeed
 	LastBeatSeconds *float64      `json:"last_beat_seconds"`    // since the last answered beat; null before the first
 	ClockOffset     *float64      `json:"clock_offset_seconds"` // wall clock minus the centre's; null when not known
-	SpoolRecords    int           `json:"spool_records"`
+	SpoolRecords    int           `json:"spool_records"`        // that wait to be delivered, in both lanes
+	LiveRecords     int           `json:"live_records"`
+	BacklogRecords  int           `json:"backlog_records"`
+	HeldRecords     int           `json:"held_records"` // delivered, kept in case the centre forgets them
 	SpoolBytes      int64         `json:"spool_bytes"`
 	SpoolDropped    uint64        `json:"spool_dropped"`
 	SpoolDegraded   string        `json:"spool_degraded"` // "" while the disk works
@@ -47,9 +50,10 @@ type ProbeStatus struct {
 func (a *Agent) Status() Status {
 	now := a.clock.boottime()
 	sp := a.spool.Stats()
+	live, behind, held := a.uplink.out.counts()
 	st := Status{
 		Site: a.cfg.Site, Version: a.version, Centre: redact(a.cfg.Centre.URL), UptimeSeconds: (now - a.began).Seconds(),
-		SpoolRecords: sp.Records, SpoolBytes: sp.Bytes, SpoolDropped: sp.Dropped(), SpoolDegraded: sp.Degraded,
+		SpoolRecords: live + behind, LiveRecords: live, BacklogRecords: behind, HeldRecords: held, SpoolBytes: sp.Bytes, SpoolDropped: sp.Dropped(), SpoolDegraded: sp.Degraded,
 	}
 	if ms := a.uplink.lastDone.Load(); ms != 0 {
 		t := time.UnixMilli(ms).UTC()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -17,44 +18,49 @@ import (
 	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"thongsuot"
-	"thongsuot/agent/spool"
 	"thongsuot/wire"
 )
 
 const (
-	batchRecords = 60       // rounds in one post: ten minutes of a quiet site
-	batchBytes   = 32 << 10 // of spooled rounds; some 100 kB as text, 10 kB compressed
-	postTimeout  = 20 * time.Second
-	pingTimeout  = 5 * time.Second
-
-	minRetry = 2 * time.Second
-	maxRetry = time.Minute
+	postTimeout = 20 * time.Second
+	pingTimeout = 5 * time.Second
 )
 
-// uplink empties the spool to the centre. Each post takes the newest rounds
-// that are not yet there, power and boot events before all, so that fresh
-// values never wait behind a backlog for longer than one post. A round leaves
-// the spool only when the centre has acknowledged it.
-//
-// One goroutine runs it; only status fields are read by others.
+// uplink brings spooled rounds to the centre in two lanes, each on its own
+// connection: the live lane carries what is measured now on its own schedule,
+// the backlog goes behind it within a budget. A round leaves the spool some
+// time after the centre has acknowledged it, see outbox.
 type uplink struct {
 	url     string
 	http    *http.Client
-	client  influx.Client
-	write   api.WriteAPIBlocking
-	headers *headers
-	spool   *spool.Spool
 	clock   *Clock
+	out     *outbox
+	packer  packer
+	aside   quarantine
 	start   uint32
 	version string
 	log     *slog.Logger
+	crowded func() bool // the live lane suffers
+
+	live, behind *lane
 
 	posts    *prometheus.CounterVec
-	refused  *prometheus.CounterVec
+	dropped  *prometheus.CounterVec
 	partly   prometheus.Counter
+	offered  prometheus.Counter
 	lastDone atomic.Int64 // wall clock, unix ms, of the last acknowledged post
 	lastErr  atomic.Pointer[string]
+	reaches  atomic.Bool // the last post of the live lane was answered
+}
+
+// lane is one connection to the centre. One goroutine at a time uses it.
+type lane struct {
+	name  string // wire.LaneLive or wire.LaneBacklog
+	write api.WriteAPIBlocking
+	*headers
+	client *http.Client
+	sent   func() int64 // bytes that went out on its connections so far
+	fails  int          // posts in a row
 }
 
 // headers adds what the agent says of a post, and keeps what the centre
@@ -69,106 +75,67 @@ type headers struct {
 func (h *headers) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	h.out.Set(req.Header)
-	resp, err := h.base.RoundTrip(req)
 	h.reply = nil
+	resp, err := h.base.RoundTrip(req)
 	if err == nil {
 		h.reply = resp.Header
 	}
 	return resp, err
 }
 
-func newUplink(cfg CentreConfig, token string, transport http.RoundTripper, sp *spool.Spool, clock *Clock, start uint32, version string, log *slog.Logger, reg prometheus.Registerer) *uplink {
-	h := &headers{base: transport}
+func newUplink(cfg CentreConfig, site, token, version string, live, behind *road, out *outbox, clock *Clock, start uint32, aside quarantine, log *slog.Logger, reg prometheus.Registerer) *uplink {
 	u := &uplink{
-		url: strings.TrimSuffix(cfg.URL, "/"), headers: h, spool: sp, clock: clock, start: start, version: version, log: log,
-		http: &http.Client{Transport: transport, Timeout: pingTimeout},
-		posts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "thongsuot_agent_posts_total", Help: "Posts of results to the centre, by outcome.",
-		}, []string{"outcome"}),
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "thongsuot_agent_records_dropped_total", Help: "Spooled rounds that were given up, by reason.",
-		}, []string{"reason"}),
+		url: strings.TrimSuffix(cfg.URL, "/"), http: &http.Client{Transport: live.transport, Timeout: pingTimeout},
+		clock: clock, out: out, aside: aside, start: start, version: version, log: log, crowded: func() bool { return false },
+		live: newLane(wire.LaneLive, cfg, token, version, live), behind: newLane(wire.LaneBacklog, cfg, token, version, behind),
 	}
-	options := influx.DefaultOptions().SetUseGZip(true).SetPrecision(time.Millisecond).
-		SetHTTPClient(&http.Client{Transport: h, Timeout: postTimeout}).SetApplicationName("thongsuot-agent/" + version)
-	u.client = influx.NewClientWithOptions(u.url, token, options)
-	u.write = u.client.WriteAPIBlocking(cfg.Org, cfg.Bucket)
-	u.partly = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "thongsuot_agent_samples_refused_total", Help: "Samples that the centre left out of a post that it took.",
-	})
-	reg.MustRegister(u.posts, u.refused, u.partly)
-	for _, reason := range []string{"refused", "unreadable", "unsayable"} {
-		u.refused.WithLabelValues(reason)
-	}
-	for _, outcome := range []string{"acknowledged", "refused", "unauthorized", "unreachable", "later"} {
-		u.posts.WithLabelValues(outcome)
-	}
+	u.packer = packer{clock: clock, phase: minutesOf(site), giveUp: u.giveUp}
+	u.register(reg)
 	return u
 }
 
-// run posts until ctx ends. wake is told when there is something new; back is
-// told when the centre is heard again, so that a long pause ends at once.
-func (u *uplink) run(ctx context.Context, wake, back <-chan struct{}) {
-	fails := 0
-	for ctx.Err() == nil {
-		more, err := u.step(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			fails++
-			u.report(err, fails)
-			u.http.CloseIdleConnections()
-			select {
-			case <-ctx.Done():
-			case <-back:
-			case <-time.After(pause(err, fails)):
-			}
-		case more:
-			fails = 0
-		default:
-			fails = 0
-			select {
-			case <-ctx.Done():
-			case <-wake:
-			}
-		}
-	}
+func newLane(name string, cfg CentreConfig, token, version string, road *road) *lane {
+	h := &headers{base: road.transport}
+	client := &http.Client{Transport: h, Timeout: postTimeout}
+	options := influx.DefaultOptions().SetUseGZip(true).SetPrecision(time.Millisecond).
+		SetHTTPClient(client).SetApplicationName("thongsuot-agent/" + version)
+	write := influx.NewClientWithOptions(strings.TrimSuffix(cfg.URL, "/"), token, options).WriteAPIBlocking(cfg.Org, cfg.Bucket)
+	return &lane{name: name, write: write, headers: h, client: &http.Client{Transport: road.transport}, sent: road.sent.Load}
 }
 
-// drain posts what is left, once, for at most as long as ctx allows.
-func (u *uplink) drain(ctx context.Context) {
-	for more := true; more && ctx.Err() == nil; {
-		var err error
-		if more, err = u.step(ctx); err != nil {
-			u.log.Info("not all results were sent; they stay in the spool", "err", err)
-			return
+// register makes the counters and shows each from the start.
+func (u *uplink) register(reg prometheus.Registerer) {
+	u.posts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "thongsuot_agent_posts_total", Help: "Posts of results to the centre, by lane and outcome.",
+	}, []string{"lane", "outcome"})
+	u.dropped = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "thongsuot_agent_records_dropped_total", Help: "Spooled rounds that were given up: refused by the centre, in whole or in lines, and set aside in the quarantine file; unreadable; unsayable.",
+	}, []string{"reason"})
+	u.partly = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "thongsuot_agent_samples_refused_total", Help: "Samples that the centre left out of a post that it took.",
+	})
+	u.offered = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "thongsuot_agent_records_offered_again_total", Help: "Rounds that were acknowledged and are offered once more, because the centre restarted soon after.",
+	})
+	reg.MustRegister(u.posts, u.dropped, u.partly, u.offered)
+	for _, reason := range []string{"refused", "unreadable", "unsayable"} {
+		u.dropped.WithLabelValues(reason)
+	}
+	for _, l := range []*lane{u.live, u.behind} {
+		for _, outcome := range []string{"acknowledged", "refused", "unauthorized", "unreachable", "later"} {
+			u.posts.WithLabelValues(l.name, outcome)
 		}
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "thongsuot_agent_sent_bytes_total", Help: "Bytes written to connections with the centre, by lane; beats as datagrams aside.",
+			ConstLabels: prometheus.Labels{"lane": l.name},
+		}, func() float64 { return float64(l.sent()) }))
 	}
-}
-
-// step posts one batch. more is false when nothing was left to post.
-func (u *uplink) step(ctx context.Context) (more bool, err error) {
-	if !u.clock.Anchored() {
-		if err := u.ping(ctx); err != nil {
-			return false, err
-		}
+	gauge := func(name, help string, value func() int) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
 	}
-	records, err := u.spool.Read(batchRecords, batchBytes, nil)
-	if err != nil {
-		return false, fmt.Errorf("read spool: %w", err)
-	}
-	if len(records) == 0 {
-		return false, nil
-	}
-	b := u.pack(records)
-	if len(b.lines) > 0 {
-		if err := u.post(ctx, b); err != nil {
-			return false, err
-		}
-	}
-	if err := u.spool.Ack(b.ranges()...); err != nil {
-		return false, fmt.Errorf("acknowledge in the spool: %w", err)
-	}
-	return true, nil
+	gauge("thongsuot_agent_live_records", "Spooled rounds that wait for the live lane.", func() int { n, _, _ := u.out.counts(); return n })
+	gauge("thongsuot_agent_backlog_records", "Spooled rounds that wait behind the live lane.", func() int { _, n, _ := u.out.counts(); return n })
+	gauge("thongsuot_agent_held_records", "Spooled rounds that the centre has acknowledged, kept for two minutes in case it forgets them.", func() int { _, _, n := u.out.counts(); return n })
 }
 
 // ping learns the centre's time before anything is dated.
@@ -193,117 +160,135 @@ func (u *uplink) anchor(h http.Header, sent time.Duration) {
 	}
 }
 
-// batch is one post: rounds of one boot.
-type batch struct {
-	boot    string
-	records []spool.Record
-	lines   []string
-}
-
-func (b batch) ranges() []spool.Range {
-	var out []spool.Range
-	for _, r := range b.records {
-		out = append(out, spool.Range{From: r.Seq, To: r.Seq})
-	}
-	return out
-}
-
-// pack turns records into lines. All rounds of a post are of one boot, since
-// the post names it. A record that cannot be read is given up, and counted.
-func (u *uplink) pack(records []spool.Record) batch {
-	var b batch
-	for _, rec := range records {
-		r, err := unmarshalRound(rec.Payload)
-		if err != nil {
-			u.giveUp("unreadable", rec.Seq, err)
-			b.records = append(b.records, rec)
-			continue
-		}
-		if b.boot == "" {
-			b.boot = r.stamp.Boot
-		}
-		if r.stamp.Boot != b.boot || len(b.records) >= wire.MaxSeqRuns {
-			continue // the next post takes it
-		}
-		results := make([]thongsuot.Result, 0, len(r.results))
-		for _, m := range r.results {
-			m.At = u.clock.Date(r.stamp, m.began)
-			results = append(results, m.Result)
-		}
-		lines, err := wire.Encode(results)
-		if err != nil {
-			u.giveUp("unsayable", rec.Seq, err)
-		}
-		b.records = append(b.records, rec)
-		b.lines = append(b.lines, lines...)
-	}
-	return b
-}
-
-func (u *uplink) post(ctx context.Context, b batch) error {
-	u.headers.out = wire.Header{Boot: b.boot, Running: u.clock.boot, Start: u.start, Version: u.version}
-	for _, r := range b.ranges() {
-		u.headers.out.Seq = append(u.headers.out.Seq, wire.SeqRange(r))
-	}
-	sent := u.clock.boottime()
-	err := u.write.WriteRecord(ctx, strings.Join(b.lines, "\n"))
-	u.anchor(u.headers.reply, sent)
-	if err == nil {
-		u.posts.WithLabelValues("acknowledged").Inc()
-		if n, err := strconv.Atoi(u.headers.reply.Get(wire.HeaderRefused)); err == nil && n > 0 {
-			u.partly.Add(float64(n))
-			u.log.Warn("the centre left out samples of a post", "samples", n)
-		}
-		u.lastDone.Store(u.clock.wall().UnixMilli())
-		u.lastErr.Store(nil)
+// deliver posts a batch. A nil error means that each round of it is at the
+// centre, or was set aside because the centre will never take it.
+func (u *uplink) deliver(ctx context.Context, l *lane, b batch) error {
+	if len(b.units) == 0 {
 		return nil
 	}
-	return u.classify(ctx, b, err)
+	b.lane = l.name
+	err := u.post(ctx, l, b)
+	if err != nil {
+		return u.refusal(ctx, l, b, err)
+	}
+	if n, err := strconv.Atoi(l.reply.Get(wire.HeaderRefused)); err == nil && n > 0 {
+		u.partly.Add(float64(n))
+		u.log.Warn("the centre left out samples of a post", "samples", n)
+	}
+	u.done(l, b)
+	return nil
 }
 
-// classify decides what a failed post means. Only a body that the centre will
-// never take is given up, round by round, so that one bad round harms no other.
-func (u *uplink) classify(ctx context.Context, b batch, err error) error {
-	var he *influxhttp.Error
-	if !errors.As(err, &he) {
-		u.posts.WithLabelValues("unreachable").Inc()
+// done notes that the centre has taken a batch.
+func (u *uplink) done(l *lane, b batch) {
+	u.posts.WithLabelValues(l.name, "acknowledged").Inc()
+	u.out.delivered(rangesOf(b.seqs()), l.reply.Get(wire.HeaderEpoch))
+	u.lastDone.Store(u.clock.wall().UnixMilli())
+	u.lastErr.Store(nil)
+}
+
+func (u *uplink) post(ctx context.Context, l *lane, b batch) error {
+	l.out = wire.Header{
+		Boot: b.boot, Running: u.clock.boot, Start: u.start, Version: u.version,
+		Seq: wireRanges(rangesOf(b.seqs())), Lane: b.lane, Again: b.again,
+	}
+	sent := u.clock.boottime()
+	err := l.write.WriteRecord(ctx, strings.Join(b.lines(), "\n"))
+	if l.reply == nil {
 		return err
 	}
-	switch he.StatusCode {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		u.posts.WithLabelValues("refused").Inc()
-		if len(b.records) == 1 {
-			u.giveUp("refused", b.records[0].Seq, err)
-			return nil // acknowledged in the spool by the caller
-		}
-		return u.postOneByOne(ctx, b)
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
-		u.posts.WithLabelValues("unauthorized").Inc()
-	case 0:
-		u.posts.WithLabelValues("unreachable").Inc()
-	default:
-		u.posts.WithLabelValues("later").Inc()
+	u.anchor(l.reply, sent)
+	if n := u.out.hears(l.reply.Get(wire.HeaderEpoch)); n > 0 {
+		u.offered.Add(float64(n))
+		u.log.Info("the centre restarted; what it acknowledged last is offered again", "records", n)
 	}
 	return err
 }
 
-// postOneByOne finds the round that the centre refuses.
-func (u *uplink) postOneByOne(ctx context.Context, b batch) error {
-	for _, rec := range b.records {
-		one := u.pack([]spool.Record{rec})
-		if err := u.post(ctx, one); err != nil {
+// refusal decides what a failed post means. Only what the centre will never
+// take is set aside, record by record, so that one bad record harms no other.
+// The contract is in package wire.
+func (u *uplink) refusal(ctx context.Context, l *lane, b batch, err error) error {
+	status := 0
+	var he *influxhttp.Error
+	if errors.As(err, &he) {
+		status = he.StatusCode
+	}
+	switch status {
+	case 0:
+		u.posts.WithLabelValues(l.name, "unreachable").Inc()
+		return err
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		u.posts.WithLabelValues(l.name, "unauthorized").Inc()
+		return err
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		u.posts.WithLabelValues(l.name, "later").Inc()
+		return err
+	}
+	if status < 400 || status >= 500 {
+		u.posts.WithLabelValues(l.name, "later").Inc()
+		return err
+	}
+	u.posts.WithLabelValues(l.name, "refused").Inc()
+	if lines, ok := wire.ParseLines(l.reply); ok && status != http.StatusRequestEntityTooLarge {
+		u.setAside(b, lines, err)
+		u.done(l, b)
+		return nil
+	}
+	switch {
+	case len(b.units) > 1:
+		half := len(b.units) / 2
+		first, second := b, b
+		first.units, second.units = b.units[:half], b.units[half:]
+		if err := u.deliver(ctx, l, first); err != nil {
 			return err
 		}
-		if err := u.spool.Ack(one.ranges()...); err != nil {
-			return fmt.Errorf("acknowledge in the spool: %w", err)
-		}
+		return u.deliver(ctx, l, second)
+	case len(b.units[0].entries) > 1:
+		raw, lost := u.packer.pack(b.units[0].entries, false)
+		u.out.givenUp(rangesOf(lost)...)
+		raw.again = b.again
+		return u.deliver(ctx, l, raw)
 	}
+	u.setAside(b, []wire.SeqRange{{From: 1, To: uint64(len(b.units[0].lines))}}, err)
+	u.out.givenUp(rangesOf(b.seqs())...)
 	return nil
 }
 
+// setAside keeps the lines that the centre will never take, with the records
+// that they came from, and counts these.
+func (u *uplink) setAside(b batch, refused []wire.SeqRange, why error) {
+	at := uint64(0)
+	for _, unit := range b.units {
+		var bad []string
+		for _, line := range unit.lines {
+			at++
+			if slices.ContainsFunc(refused, func(r wire.SeqRange) bool { return r.From <= at && at <= r.To }) {
+				bad = append(bad, line)
+			}
+		}
+		if len(bad) == 0 {
+			continue
+		}
+		u.dropped.WithLabelValues("refused").Add(float64(len(unit.entries)))
+		u.log.Error("the centre will never take this; it is set aside", "records", unit.seqs(), "lines", len(bad), "err", why, "file", u.aside.path)
+		if err := u.aside.keep(quarantined{u.clock.wall().UTC(), b.boot, unit.seqs(), why.Error(), bad}); err != nil {
+			u.log.Error("what the centre refused is not kept either", "err", err)
+		}
+	}
+}
+
 func (u *uplink) giveUp(reason string, seq uint64, err error) {
-	u.refused.WithLabelValues(reason).Inc()
+	u.dropped.WithLabelValues(reason).Inc()
 	u.log.Error("spooled round given up", "reason", reason, "seq", seq, "err", err)
+}
+
+// failed notes that a lane could not post and tells how long it is to wait.
+func (u *uplink) failed(l *lane, err error, most time.Duration) time.Duration {
+	l.fails++
+	u.report(err, l.fails)
+	l.client.CloseIdleConnections()
+	return pause(err, l.fails, most)
 }
 
 // report tells of a failure the first time and then ever more rarely.
@@ -321,14 +306,36 @@ func (u *uplink) report(err error, fails int) {
 	u.log.Warn("results not sent", "err", err, "tries", fails, "hint", hint)
 }
 
-// pause is how long to wait after a failure: as the centre asks, else twice as
-// long each time, spread so that a province does not come back in one second.
-func pause(err error, fails int) time.Duration {
+const (
+	minRetry = 2 * time.Second
+	// mostAsked bounds what the centre may ask for.
+	mostAsked = 5 * time.Minute
+)
+
+// pause is how long to wait after a failure. As long as the centre asks, and
+// up to half as long again, twice that for each further failure; else twice as
+// long each time up to most. It is spread, so that a province does not come
+// back in one second.
+func pause(err error, fails int, most time.Duration) time.Duration {
 	var he *influxhttp.Error
+	doublings := min(fails-1, 10)
 	if errors.As(err, &he) && he.RetryAfter > 0 {
-		asked := time.Duration(he.RetryAfter) * time.Second
-		return min(asked/2+rand.N(asked), maxRetry)
+		asked := min(time.Duration(he.RetryAfter)*time.Second, mostAsked)
+		return min(asked+rand.N(asked/2<<doublings), mostAsked)
 	}
-	limit := min(minRetry<<min(fails-1, 10), maxRetry)
+	limit := min(minRetry<<doublings, most)
 	return limit/2 + rand.N(limit/2)
+}
+
+// asked reports whether the centre itself said when to come again.
+func asked(err error) bool {
+	var he *influxhttp.Error
+	return errors.As(err, &he) && he.RetryAfter > 0
+}
+
+// batchOf packs what a lane takes now; rounds that cannot be said leave the queue.
+func (u *uplink) batchOf(entries []entry) batch {
+	b, lost := u.packer.pack(entries, true)
+	u.out.givenUp(rangesOf(lost)...)
+	return b
 }

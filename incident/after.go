@@ -82,9 +82,9 @@ func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
 		case r.Kind == thongsuot.ProbeCaptive && !r.OK() && r.Reason != thongsuot.ReasonCaptive:
 			// Not reached: that says nothing of pages in the way.
 		case r.OK():
-			t.OK++
+			t.OK += r.Runs()
 		case r.Reason.Evidence():
-			t.Fail++
+			t.Fail += r.Runs()
 		}
 	default:
 		return

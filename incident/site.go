@@ -232,7 +232,7 @@ func (s *site) foldTarget(r thongsuot.Result, arrival time.Time, cfg Config) {
 		if t.Fails == 0 {
 			t.Since = r.At
 		}
-		t.Fails++
+		t.Fails += r.Runs()
 		t.Bad = r
 	}
 	if !s.duringSilence(r.At) {

@@ -27,7 +27,7 @@ type agentRun struct {
 	produced map[string]int // by probe, without those that are thinned on purpose
 	gaveUp   int            // results and records lost, by the agent's own counters
 	refused  int            // samples that the centre left out
-	waiting  int            // records in its spool
+	waiting  int            // records in its spool that were not delivered while they were fresh
 }
 
 // counts follows the agents' counters. It is safe for concurrent use.
@@ -48,7 +48,7 @@ func (c *counts) readAll(ctx context.Context, sites []*site) {
 	reading.Wait()
 }
 
-var counted = regexp.MustCompile(`^(thongsuot_agent_results_total|thongsuot_agent_results_lost_total|thongsuot_agent_records_dropped_total|thongsuot_agent_spool_dropped_total|thongsuot_agent_samples_refused_total|thongsuot_agent_spool_records)(?:\{(.*)\})? (\S+)$`)
+var counted = regexp.MustCompile(`^(thongsuot_agent_results_total|thongsuot_agent_results_lost_total|thongsuot_agent_records_dropped_total|thongsuot_agent_spool_dropped_total|thongsuot_agent_samples_refused_total|thongsuot_agent_backlog_records)(?:\{(.*)\})? (\S+)$`)
 
 func (c *counts) read(ctx context.Context, s *site) {
 	c.mu.Lock()
@@ -76,7 +76,7 @@ func (c *counts) read(ctx context.Context, s *site) {
 			_, rest, _ := strings.Cut(m[2], `probe="`)
 			probe, _, _ := strings.Cut(rest, `"`)
 			produced[probe] += int(n)
-		case "thongsuot_agent_spool_records":
+		case "thongsuot_agent_backlog_records":
 			waiting = int(n)
 		case "thongsuot_agent_samples_refused_total":
 			refused += int(n)
@@ -91,7 +91,7 @@ func (c *counts) read(ctx context.Context, s *site) {
 	}
 }
 
-// freshRecords may wait in a spool though all is well: those of this moment.
+// freshRecords may wait behind the live lane though all is well: those of this moment.
 const freshRecords = 2
 
 // backlog is the most records that wait in the spool of one agent.
@@ -137,7 +137,7 @@ func (p *province) kept(ctx context.Context, began time.Time) ([]Kept, error) {
 	defer st.Close()
 	var all []Kept
 	for _, s := range p.sites {
-		query := fmt.Sprintf(`{__name__=~"(%s)_ok",%s=%q}[%ds]`, keptProbes, thongsuot.LabelSite, s.code, int(time.Since(began)/time.Second)+int(warmUp/time.Second)+60)
+		query := fmt.Sprintf(`{__name__=~"(%s)_(ok|runs)",%s=%q}[%ds]`, keptProbes, thongsuot.LabelSite, s.code, int(time.Since(began)/time.Second)+int(warmUp/time.Second)+60)
 		series, err := st.Instant(ctx, query, time.Now())
 		if err != nil {
 			return nil, err
@@ -172,21 +172,31 @@ func (s *site) dated(ctx context.Context, st *store.Store) (Dated, error) {
 
 func (s *site) kept(series []store.Series) Kept {
 	k := Kept{Site: s.name}
-	times := map[string][]time.Time{} // by probe
+	times := map[string][]time.Time{}      // by probe
+	runs := map[string]map[time.Time]int{} // of the results that sum up several
 	for _, one := range series {
 		for _, l := range one.Labels {
-			if l.Name == thongsuot.LabelProbe {
-				for _, pt := range one.Points {
+			if l.Name != thongsuot.LabelProbe {
+				continue
+			}
+			if runs[l.Value] == nil {
+				runs[l.Value] = map[time.Time]int{}
+			}
+			for _, pt := range one.Points {
+				if strings.HasSuffix(one.Metric, "_"+thongsuot.FieldRuns) {
+					runs[l.Value][pt.At] = int(pt.Value)
+				} else {
 					times[l.Value] = append(times[l.Value], pt.At)
 				}
 			}
 		}
 	}
-	for _, ts := range times {
+	stands := func(probe string, at time.Time) int { return max(runs[probe][at], 1) }
+	for probe, ts := range times {
 		slices.SortFunc(ts, time.Time.Compare)
-		k.Stored += len(ts)
-		for i := 1; i < len(ts); i++ {
-			if ts[i].Sub(ts[i-1]) < time.Second {
+		for i := range ts {
+			k.Stored += stands(probe, ts[i])
+			if i > 0 && ts[i].Sub(ts[i-1]) < time.Second {
 				k.Twice++
 			}
 		}
@@ -206,7 +216,7 @@ func (s *site) kept(series []store.Series) Kept {
 			missing := n
 			for _, at := range times[probe] {
 				if !at.Before(run.began) && at.Before(to) {
-					missing--
+					missing -= stands(probe, at)
 				}
 			}
 			switch {

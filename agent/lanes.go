@@ -1,0 +1,187 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"thongsuot/wire"
+)
+
+const (
+	// The longest that the lanes wait between tries. The live lane is also told
+	// when the centre is heard again.
+	liveRetry    = 15 * time.Second
+	backlogRetry = time.Minute
+
+	lookEvery = 2 * time.Second // for a backlog
+	readMost  = 400             // records at once: an hour and more of a quiet site
+	readBytes = 256 << 10
+	// startSpread is by how much the start of a backlog is put off at random for
+	// each round in it, at most startMost: after a cut of the whole province
+	// the sites do not begin in the same second.
+	startSpread = 10 * time.Millisecond
+	startMost   = 2 * time.Minute
+)
+
+// road is the connections of one lane; it counts what goes out.
+type road struct {
+	transport http.RoundTripper
+	sent      atomic.Int64
+}
+
+type countedConn struct {
+	net.Conn
+	sent *atomic.Int64
+}
+
+// Write sends b and counts it.
+func (c countedConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.sent.Add(int64(n))
+	return n, err
+}
+
+// runLive posts what is new: at once what does not wait, else at the end of
+// the site's minute. back is told when the centre is heard again.
+func (u *uplink) runLive(ctx context.Context, back <-chan struct{}) {
+	for ctx.Err() == nil {
+		wait := time.NewTimer(u.untilMinute())
+		select {
+		case <-ctx.Done():
+		case <-u.out.wake:
+		case <-wait.C:
+		}
+		wait.Stop()
+		for ctx.Err() == nil {
+			err := u.sendLive(ctx)
+			u.reaches.Store(err == nil)
+			if err == nil {
+				u.live.fails = 0
+				break
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			pause := u.failed(u.live, err, liveRetry)
+			if asked(err) {
+				sleep(ctx, pause) // it is there, it is busy
+				continue
+			}
+			again := time.NewTimer(pause)
+			select {
+			case <-ctx.Done():
+			case <-back:
+			case <-again.C:
+			}
+			again.Stop()
+		}
+	}
+}
+
+// untilMinute is how long the minute of this site still lasts.
+func (u *uplink) untilMinute() time.Duration {
+	now := u.clock.boottime()
+	end := time.Duration(minuteOf(now, u.packer.phase)+1)*time.Minute + u.packer.phase
+	return end - now
+}
+
+// sendLive posts all that is fresh.
+func (u *uplink) sendLive(ctx context.Context) error {
+	if !u.clock.Anchored() {
+		if err := u.ping(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		b := u.batchOf(u.out.fresh())
+		if len(b.units) == 0 {
+			return nil
+		}
+		if err := u.deliver(ctx, u.live, b); err != nil {
+			return err
+		}
+	}
+}
+
+// drain posts once what is fresh, for at most as long as ctx allows.
+func (u *uplink) drain(ctx context.Context) {
+	if err := u.sendLive(ctx); err != nil {
+		u.log.Info("not all results were sent; they stay in the spool", "err", err)
+	}
+}
+
+// runBacklog posts what is old, while the live lane is well.
+func (u *uplink) runBacklog(ctx context.Context) {
+	var p pacer
+	for ctx.Err() == nil {
+		sleep(ctx, lookEvery)
+		u.out.settle()
+		if _, n, _ := u.out.counts(); n > 0 && u.reaches.Load() {
+			sleep(ctx, rand.N(min(time.Duration(n)*startSpread, startMost)))
+			u.drainBacklog(ctx, &p)
+		}
+	}
+}
+
+// drainBacklog posts until nothing old is left or the live lane fails.
+func (u *uplink) drainBacklog(ctx context.Context, p *pacer) {
+	for ctx.Err() == nil && u.reaches.Load() {
+		if u.crowded() {
+			sleep(ctx, time.Second)
+			continue
+		}
+		began, sent := time.Now(), u.behind.sent()
+		spooled, more, err := u.sendBacklog(ctx, p.spooledBytes())
+		took := time.Since(began)
+		wrote := int(u.behind.sent() - sent)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			if isTimeout(err) {
+				p.goodput /= 2 // the post was too large for what the line is now
+			}
+			sleep(ctx, u.failed(u.behind, err, backlogRetry))
+			continue
+		case !more:
+			return
+		}
+		u.behind.fails = 0
+		p.saw(wrote, spooled, took, u.clock.RTT())
+		rest := p.rest(wrote, took)
+		if ms, err := strconv.Atoi(u.behind.reply.Get(wire.HeaderAfter)); err == nil && ms > 0 {
+			rest = max(rest, min(time.Duration(ms)*time.Millisecond, mostAsked))
+		}
+		sleep(ctx, rest)
+	}
+}
+
+// sendBacklog posts one batch of about the given size in the spool. more is
+// false when there was nothing to post.
+func (u *uplink) sendBacklog(ctx context.Context, bytes int) (spooled int, more bool, err error) {
+	records, again, behind, err := u.out.backlog(readMost, min(bytes, readBytes))
+	if err != nil {
+		return 0, false, fmt.Errorf("read spool: %w", err)
+	}
+	entries, lost := u.packer.read(records, behind > 0)
+	u.out.givenUp(rangesOf(lost)...)
+	if len(entries) == 0 {
+		return 0, len(lost) > 0, nil
+	}
+	b := u.batchOf(entries)
+	b.again = again
+	in := map[uint64]bool{}
+	for _, seq := range b.seqs() {
+		in[seq] = true
+	}
+	for _, r := range records {
+		if in[r.Seq] {
+			spooled += len(r.Payload)
+		}
+	}
+	return spooled, true, u.deliver(ctx, u.behind, b)
+}
