@@ -132,7 +132,9 @@ const (
 	EvidenceLowBattery      EvidenceCode = "low_battery"
 	EvidenceMainsLost       EvidenceCode = "mains_lost"
 	EvidenceMainsPresent    EvidenceCode = "mains_present"
-	EvidenceVoltage         EvidenceCode = "voltage" // Value is the mean of ten minutes in volts, Detail the rule
+	EvidenceUncleanStop     EvidenceCode = "unclean_stop" // the machine was cut off or crashed: no goodbye on its disk
+	EvidencePanic           EvidenceCode = "panic"        // the kernel of the machine left its last words
+	EvidenceVoltage         EvidenceCode = "voltage"      // Value is the mean of ten minutes in volts, Detail the rule
 	EvidenceNoMainsSensor   EvidenceCode = "no_mains_sensor"
 	EvidenceAgentStopped    EvidenceCode = "agent_stopped"    // Detail is why
 	EvidenceAgentStarted    EvidenceCode = "agent_started"    // a new process of the agent on the same boot

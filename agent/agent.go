@@ -49,6 +49,7 @@ type Agent struct {
 	metrics *prometheus.Registry
 	local   net.Listener // nil when nothing is served
 	began   time.Duration
+	past    past
 	parted  chan struct{} // closed when the last words are on disk
 	leave   func() uint8  // why it ends, as a flag of the last beat
 }
@@ -119,6 +120,7 @@ func (a *Agent) open(token string, live, behind *road) error {
 	if a.spool, err = spool.Open(sc, a.log, a.metrics, spool.WithThin(rollUp)); err != nil {
 		return err
 	}
+	a.past = past{path: filepath.Join(a.cfg.DataDir, "past"), boot: a.clock.boot}
 	power := newPowerState(a.clock.boottime)
 	out := newOutbox(a.spool, a.clock.boottime)
 	a.collect = newCollector(a.clock, a.spool, out, minutesOf(a.cfg.Site), a.cfg.Round, power, a.cfg.Probes.Voltage, a.log, a.metrics)
@@ -131,6 +133,7 @@ func (a *Agent) open(token string, live, behind *road) error {
 	}
 	a.uplink.crowded = a.beat.crowded
 	a.beat.register(a.metrics)
+	a.collect.settled = func() { a.keepPast(pastRuns) }
 	a.registerSelf()
 	if a.cfg.Listen == "" {
 		return nil
@@ -160,6 +163,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	var collecting sync.WaitGroup
 	collecting.Go(a.collect.run)
+	a.recall(ctx)
 	a.collect.put(ctx, a.words(0))
 
 	measuring.Go(func() { schedule(ctx, a.cfg.Site, a.probes, a.clock, a.collect) })
@@ -170,6 +174,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	close(a.collect.in)
 	collecting.Wait()
 	close(a.parted)
+	state := pastStopped
+	if a.leave() == wire.FlagShuttingDown {
+		state = pastShutdown
+	}
+	a.keepPast(state)
 	sending.Wait()
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
@@ -180,6 +189,28 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	a.log.Info("agent ended", "spool", a.spool.Stats().Records)
 	return nil
+}
+
+// pstore is where systemd moves the last words of kernels.
+const pstore = "/var/lib/systemd/pstore"
+
+// recall tells how the run before ended, and notes that this one goes on.
+func (a *Agent) recall(ctx context.Context) {
+	r, ok, err := a.past.read(filepath.Join(a.cfg.Sysfs, "fs", "pstore"), pstore)
+	if err != nil {
+		a.log.Warn("not known how the last run ended", "err", err)
+	}
+	if ok {
+		a.collect.put(ctx, measured{Result: r, began: a.clock.boottime()})
+	}
+	a.keepPast(pastRuns)
+}
+
+func (a *Agent) keepPast(state string) {
+	flags, _ := a.beat.power.flags()
+	if err := a.past.write(state, flags); err != nil {
+		a.log.Warn("the next start will not know how this run ended", "err", err)
+	}
 }
 
 // greet says once what this agent can and cannot do here.

@@ -12,6 +12,7 @@ import (
 
 	"thongsuot"
 	"thongsuot/agent/spool"
+	"thongsuot/wire"
 )
 
 // collector gathers results into rounds and puts each round on disk as one
@@ -28,6 +29,8 @@ type collector struct {
 	power *powerState
 
 	stirred atomic.Int64 // boottime until which rounds are not quiet
+	settled func()       // called when what is known of the mains has changed, after that is kept and told
+	mains   uint8        // what is known of them; of run alone
 
 	kept map[string]time.Duration // boottime of the last kept reading of each power probe; of run alone
 
@@ -43,7 +46,8 @@ type collector struct {
 
 func newCollector(clock *Clock, sp *spool.Spool, out *outbox, phase, every time.Duration, power *powerState, legal VoltageConfig, log *slog.Logger, reg prometheus.Registerer) *collector {
 	c := &collector{
-		clock: clock, spool: sp, out: out, phase: phase, log: log, every: every, power: power,
+		settled: func() {},
+		clock:   clock, spool: sp, out: out, phase: phase, log: log, every: every, power: power,
 		legal: legal, volts: map[string]*voltage{},
 		in: make(chan measured, 64), latest: map[string]measured{}, kept: map[string]time.Duration{},
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -102,6 +106,9 @@ func (c *collector) run() {
 			case edge:
 				c.write(pending, spool.Samples)
 				pending = nil
+			}
+			if ofMains(m.Kind) {
+				c.settle()
 			}
 		case <-tick.C:
 			c.write(pending, spool.Samples)
@@ -170,6 +177,15 @@ func (c *collector) thin(m measured) news {
 	}
 	c.kept[m.Probe] = m.began
 	return noNews
+}
+
+// settle notes what is known of the mains now.
+func (c *collector) settle() {
+	flags, _ := c.power.flags()
+	if is := flags & (wire.FlagOnBattery | wire.FlagMainsPresent); is != c.mains {
+		c.mains = is
+		c.settled()
+	}
 }
 
 // gaspPatience is what the disk gets to keep a change of power before the

@@ -43,6 +43,8 @@ var (
 	CountStart = countStart
 	Pause      = pause
 	Phase      = phase
+
+	WriteDurably = writeDurably
 )
 
 type PowerState struct{ p *powerState }

@@ -120,6 +120,7 @@ var fieldNames = []string{
 	thongsuot.FieldReplace, thongsuot.FieldUnprotected, thongsuot.FieldMeanVolts, thongsuot.FieldMinVolts,
 	thongsuot.FieldMaxVolts, thongsuot.FieldVoltsNormal, thongsuot.FieldVoltsLimit, thongsuot.FieldVoltsBand,
 	thongsuot.FieldRuns, thongsuot.FieldClockError,
+	thongsuot.FieldClean, thongsuot.FieldSameBoot, thongsuot.FieldPanic,
 }
 
 func appendName(b []byte, name string) []byte {

@@ -29,9 +29,9 @@ func countStart(path string) (uint32, error) {
 // writeDurably replaces the file at path so that a power cut leaves the old
 // content or the new, never half of it.
 func writeDurably(path, content string) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".start-*")
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
-		return fmt.Errorf("start counter: %w", err)
+		return fmt.Errorf("keep %s: %w", path, err)
 	}
 	defer os.Remove(tmp.Name()) // gone already when the rename worked
 	_, err = tmp.WriteString(content)
@@ -48,7 +48,7 @@ func writeDurably(path, content string) error {
 		err = syncDir(filepath.Dir(path))
 	}
 	if err != nil {
-		return fmt.Errorf("start counter: %w", err)
+		return fmt.Errorf("keep %s: %w", path, err)
 	}
 	return nil
 }

@@ -22,9 +22,52 @@ type gap struct {
 	Hop       tally     `json:"hop"`                  // the carrier's routers
 	Captive   tally     `json:"captive"`              // checks for a page of the carrier's own; Fail: there was one
 	OnBattery bool      `json:"on_battery,omitempty"` // seen in the gap
+	LastEnd   lastEnd   `json:"last_end,omitzero"`    // what the agent found of its own end when it came back
 	First     time.Time `json:"first,omitzero"`       // of the results from within the gap
 	Last      time.Time `json:"last,omitzero"`
 	Touched   time.Time `json:"touched,omitzero"` // when evidence last arrived; zero when all is judged
+}
+
+// returnWithin is how long after its first sign of life an agent that came back
+// has said how it had ended.
+const returnWithin = time.Minute
+
+// lastEnd is how the agent ended before a silence, as its next start found it
+// on disk. A machine may have started several times within one gap.
+type lastEnd struct {
+	At        time.Time `json:"at"`    // of the first start within the gap; zero: none
+	Clean     bool      `json:"clean"` // it said goodbye
+	Shutdown  bool      `json:"shutdown,omitempty"`
+	SameBoot  bool      `json:"same_boot,omitempty"`
+	OnBattery bool      `json:"on_battery,omitempty"`
+	Panic     bool      `json:"panic,omitempty"` // the kernel left its last words
+}
+
+func (l *lastEnd) fold(r thongsuot.Result) {
+	is := func(name string) bool { v, _ := r.Field(name); return v == 1 }
+	first := l.At.IsZero() || r.At.Before(l.At)
+	if first {
+		l.At, l.Clean, l.Shutdown, l.SameBoot = r.At, is(thongsuot.FieldClean), is(thongsuot.FieldShutdown), is(thongsuot.FieldSameBoot)
+	}
+	l.OnBattery = l.OnBattery || is(thongsuot.FieldOnBattery) && !is(thongsuot.FieldSameBoot)
+	l.Panic = l.Panic || is(thongsuot.FieldPanic)
+}
+
+// evidence is nothing for a process that was killed while its machine ran on:
+// that is told by its new start.
+func (l lastEnd) evidence() []thongsuot.Evidence {
+	switch {
+	case l.At.IsZero(), l.SameBoot && !l.Clean:
+		return nil
+	case l.Panic:
+		return []thongsuot.Evidence{{Code: thongsuot.EvidencePanic, At: l.At}}
+	case l.Clean && l.Shutdown:
+		return []thongsuot.Evidence{{Code: thongsuot.EvidenceAgentStopped, At: l.At, Detail: "shutdown"}}
+	case l.Clean:
+		return []thongsuot.Evidence{{Code: thongsuot.EvidenceAgentStopped, At: l.At, Detail: "stop"}}
+	default:
+		return []thongsuot.Evidence{{Code: thongsuot.EvidenceUncleanStop, At: l.At}}
+	}
 }
 
 // gapEdge is left out at both ends of a gap: between the last beat and the
@@ -54,6 +97,11 @@ func (q *silence) ended(o Observation, open *thongsuot.Incident) *gap {
 }
 
 func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
+	if _, is := r.Field(thongsuot.FieldClean); is && r.Kind == thongsuot.ProbeBoot && r.At.After(g.Since) && !r.At.After(g.End.Add(returnWithin)) {
+		g.LastEnd.fold(r)
+		g.Touched = arrival
+		return
+	}
 	if !r.At.After(g.Since.Add(g.edge())) || !r.At.Before(g.End.Add(-g.edge())) {
 		return
 	}
@@ -139,7 +187,13 @@ func (g *gap) facts() Facts {
 	} else if g.NewBoot != g.Boot {
 		f.Boot = No
 	}
-	f.OnBatteryIn = g.Power.OnBattery || g.OnBattery
+	f.OnBatteryIn = g.Power.OnBattery || g.OnBattery || g.LastEnd.OnBattery
+	if !g.LastEnd.At.IsZero() {
+		f.Clean, f.Panic = No, g.LastEnd.Panic
+		if g.LastEnd.Clean {
+			f.Clean = Yes
+		}
+	}
 	if g.Power.OnBattery {
 		f.BatteryToLoss = Interval{true, g.Since.Sub(g.Power.Since)}
 	}
@@ -160,6 +214,7 @@ func (g *gap) evidence() []thongsuot.Evidence {
 	case g.NewStart != g.Start:
 		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceAgentStarted, At: g.End})
 	}
+	out = append(out, g.LastEnd.evidence()...)
 	if n := g.Hosts.Fail + g.Names.Fail + g.Portal.Fail; g.watched() && n > 0 {
 		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceTargetFails, At: g.First, Value: float64(n)})
 	}

@@ -327,6 +327,8 @@ func afterBoot(f Facts) thongsuot.Verdict {
 	switch {
 	case f.Words == WordsShutdownPower, f.OnBatteryIn:
 		return verdict(down, power, "", certain)
+	case f.Panic:
+		return verdict(unknown, host, "", thongsuot.ConfidenceHigh)
 	case f.Words == WordsShutdownUser, f.Words == WordsAgentStop, f.Clean == Yes: // a shutdown ends the agent too
 		return verdict(unknown, host, "", certain)
 	case f.feederTogether():

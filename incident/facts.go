@@ -32,7 +32,8 @@ type Facts struct {
 	Office        bool          // within office hours
 	WAN           Answer        // the centre's own check of the site's address
 	Boot          Answer        // After: Yes when the machine ran through, No when it started anew
-	Clean         Answer        // After: the machine was shut down cleanly
+	Clean         Answer        // After: the agent said goodbye before its machine went down
+	Panic         bool          // After: the kernel left its last words
 	NewProcess    bool          // After: another process of the agent on the same boot
 	Suspended     time.Duration // After: time asleep within the gap
 	Gap           time.Duration // After: length of the silence

@@ -284,3 +284,37 @@ func TestVoltageBeyondTheLimitIsARisk(t *testing.T) {
 	}
 	s.run(9*time.Minute).write(0, window(219, 0)).run(time.Minute).want("closed at_risk power/voltage high")
 }
+
+// What the next start finds of the last end names the cause of a silence: a
+// goodbye, a cut on battery, a crash.
+func TestLastEndNamesTheCauseAfterwards(t *testing.T) {
+	f := func(name string, want string, code thongsuot.EvidenceCode, is ...string) {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t).run(time.Minute).write(0, healthy()...)
+			s.mute = true
+			s.run(10 * time.Minute).want("opened down unknown low")
+			s.mute, s.start, s.boot = false, 2, "boot-2"
+			end := ok("last-end", thongsuot.ProbeBoot)
+			end.Fields = []thongsuot.Field{{Name: thongsuot.FieldClean, Value: 0}}
+			for _, field := range is {
+				if field == thongsuot.FieldClean {
+					end.Fields[0].Value = 1
+					continue
+				}
+				end.Fields = append(end.Fields, thongsuot.Field{Name: field, Value: 1})
+			}
+			s.write(0, append(healthy(), end)...).run(time.Minute)
+			last := s.changes[len(s.changes)-1].Incident.Verdict
+			s.want("closed down unknown low", want)
+			if !slices.ContainsFunc(last.Evidence, func(e thongsuot.Evidence) bool { return e.Code == code }) {
+				t.Errorf("evidence %+v lacks %s", last.Evidence, code)
+			}
+		})
+	}
+	f("cut", "revised down power medium", thongsuot.EvidenceUncleanStop)
+	f("cut on battery", "revised down power high", thongsuot.EvidenceUncleanStop, thongsuot.FieldOnBattery)
+	f("shut down on battery", "revised down power high", thongsuot.EvidenceAgentStopped, thongsuot.FieldClean, thongsuot.FieldShutdown, thongsuot.FieldOnBattery)
+	f("shut down", "revised unknown host high", thongsuot.EvidenceAgentStopped, thongsuot.FieldClean, thongsuot.FieldShutdown)
+	f("stopped", "revised unknown host high", thongsuot.EvidenceAgentStopped, thongsuot.FieldClean)
+	f("crash", "revised unknown host high", thongsuot.EvidencePanic, thongsuot.FieldPanic)
+}

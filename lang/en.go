@@ -110,6 +110,8 @@ var english = map[string]string{
 	"evidence.low_battery":        "UPS reported a low battery at %s",
 	"evidence.mains_lost":         "mains lost since %s",
 	"evidence.mains_present":      "mains present at %s",
+	"evidence.unclean_stop":       "the machine was cut off without a goodbye (found at its start at %s)",
+	"evidence.panic":              "the kernel of the machine had crashed (found at its start at %s)",
 	"evidence.voltage":            "mean mains voltage over 10 minutes was %s V at %s (as the UPS has it)",
 	"evidence.no_mains_sensor":    "the site has no mains sensor",
 	"evidence.agent_stopped":      "monitoring agent stopped at %s",

@@ -111,6 +111,8 @@ var vietnamese = map[string]string{
 	"evidence.low_battery":        "UPS báo ắc quy sắp cạn lúc %s",
 	"evidence.mains_lost":         "mất điện lưới từ %s",
 	"evidence.mains_present":      "vẫn có điện lưới lúc %s",
+	"evidence.unclean_stop":       "máy tắt đột ngột, không kịp ghi lời chào (thấy khi khởi động lại lúc %s)",
+	"evidence.panic":              "nhân hệ điều hành của máy đã gặp lỗi nghiêm trọng (thấy khi khởi động lại lúc %s)",
 	"evidence.voltage":            "điện áp lưới trung bình 10 phút là %s V lúc %s (tham khảo, theo bộ lưu điện)",
 	"evidence.no_mains_sensor":    "nơi đo không có thiết bị nhận biết điện lưới",
 	"evidence.agent_stopped":      "phần mềm điểm đo dừng lúc %s",
