@@ -12,6 +12,7 @@ const (
 	ProbeTCP     ProbeKind = "tcp"     // connect to host:port
 	ProbeDNS     ProbeKind = "dns"     // one question to one resolver
 	ProbePortal  ProbeKind = "portal"  // one GET of a public page, in phases
+	ProbePath    ProbeKind = "path"    // which routers lie on the way to a host
 	ProbeCaptive ProbeKind = "captive" // one GET of an empty page of the centre, which nobody else answers that way
 	ProbeUPS     ProbeKind = "ups"     // state of an uninterruptible power supply, from NUT
 	ProbeMains   ProbeKind = "mains"   // mains adapter of the machine itself
@@ -91,7 +92,10 @@ const (
 	FieldRTTMedian    = "rtt_median_seconds"
 	FieldRTTP95       = "rtt_p95_seconds"
 	FieldRTTMax       = "rtt_max_seconds"
-	FieldJitter       = "jitter_seconds" // RFC 3550 section 6.4.1
+	FieldJitter       = "jitter_seconds"          // RFC 3550 section 6.4.1
+	FieldVariation    = "delay_variation_seconds" // RFC 5481 section 3.1, over a minute
+	FieldHops         = "hops"                    // that answered on a path
+	FieldReached      = "reached"                 // 1 when the end of the path answered
 	FieldConnect      = "connect_seconds"
 	FieldQuery        = "query_seconds"
 	FieldAnswers      = "answers"

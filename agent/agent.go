@@ -90,7 +90,8 @@ func NewWithClock(cfg Config, version string, boottime func() time.Duration, wal
 		url: strings.TrimSuffix(cfg.Centre.URL, "/"), token: token, boottime: a.clock.boottime, log: a.log,
 		http: &http.Client{Transport: roads[0].transport, Timeout: pingTimeout},
 	}
-	if a.probes, err = targets(cfg, version, a.names.elsewhere, log); err != nil {
+	way := openPath(cfg.pathFile(), a.log)
+	if a.probes, err = targets(cfg, version, known{elsewhere: a.names.elsewhere, path: way, found: way.found}, log); err != nil {
 		return nil, err
 	}
 	a.began = a.clock.boottime()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,7 @@ type ProbesConfig struct {
 	Resolvers  []string `yaml:"resolvers"`   // addresses; default those of resolv.conf; [off] asks none
 	ResolvConf string   `yaml:"resolv_conf"` // Default /etc/resolv.conf
 	Centre     bool     `yaml:"centre"`      // connect to the centre's port. Default true
+	Path       string   `yaml:"path"`        // auto, off, or a host to which the routers of the carrier are looked for. Default auto: the centre
 	Captive    string   `yaml:"captive"`     // http:// address of the centre's empty page, for pages of the carrier in its place; default "", no check
 	Mains      bool     `yaml:"mains"`       // mains adapter of this machine, if it has one. Default true
 
@@ -114,7 +116,11 @@ func DefaultConfig() Config {
 		Procfs: "/proc", Sysfs: "/sys",
 		Centre: CentreConfig{Org: "thongsuot", Bucket: "thongsuot"},
 		Spool:  queue,
-		Probes: ProbesConfig{Gateway: "auto", ResolvConf: "/etc/resolv.conf", Centre: true, Mains: true, NUT: "127.0.0.1:3493", Voltage: defaultVoltage(), Portals: []PortalItem{portal}},
+		Probes: ProbesConfig{
+			Gateway: "auto", Path: "auto", ResolvConf: "/etc/resolv.conf", Centre: true,
+			Mains: true, NUT: "127.0.0.1:3493", Voltage: defaultVoltage(),
+			Portals: []PortalItem{portal},
+		},
 	}
 }
 
@@ -158,6 +164,9 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// pathFile is where the way to the centre is remembered.
+func (c Config) pathFile() string { return filepath.Join(c.DataDir, "path.json") }
 
 func (c CentreConfig) validate() error {
 	u, err := url.Parse(c.URL)

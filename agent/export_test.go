@@ -2,8 +2,10 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +15,7 @@ import (
 
 	"thongsuot"
 	"thongsuot/agent/spool"
+	"thongsuot/probes"
 )
 
 // What tests of the package's inside need, for tests alone.
@@ -55,6 +58,42 @@ func NewPowerState(boottime func() time.Duration) PowerState {
 
 func (p PowerState) See(r thongsuot.Result, at time.Duration) bool { return p.p.see(r, at) }
 func (p PowerState) Flags() (uint8, time.Duration)                 { return p.p.flags() }
+
+// Path is what is learned of the way to the centre.
+type Path struct{ p *path }
+
+func OpenPath(file string) Path { return Path{openPath(file, slog.New(slog.DiscardHandler))} }
+
+// Found takes in a trace to the last of addrs; "" is silence.
+func (p Path) Found(addrs ...string) {
+	hops := make([]probes.Hop, len(addrs))
+	for i, a := range addrs {
+		hops[i].Addr, _ = netip.ParseAddr(a)
+	}
+	to := hops[len(hops)-1].Addr
+	hops[len(hops)-1].Reached = true
+	p.p.found(to, hops)
+}
+
+// Partly takes in a trace to a host that was not reached.
+func (p Path) Partly(to string, addrs ...string) {
+	hops := make([]probes.Hop, len(addrs))
+	for i, a := range addrs {
+		hops[i].Addr, _ = netip.ParseAddr(a)
+	}
+	p.p.found(netip.MustParseAddr(to), hops)
+}
+
+// Chosen is hop and upstream as "step address", "" for none.
+func (p Path) Chosen() (hop, upstream string) {
+	say := func(w probes.Waypoint, ok bool) string {
+		if !ok {
+			return ""
+		}
+		return fmt.Sprintf("%d %s", w.Hops, w.Addr)
+	}
+	return say(p.p.hop()), say(p.p.upstream())
+}
 
 // Metrics gathers the agent's counters as text.
 func (a *Agent) Metrics() (string, error) {

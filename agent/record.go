@@ -121,6 +121,7 @@ var fieldNames = []string{
 	thongsuot.FieldMaxVolts, thongsuot.FieldVoltsNormal, thongsuot.FieldVoltsLimit, thongsuot.FieldVoltsBand,
 	thongsuot.FieldRuns, thongsuot.FieldClockError,
 	thongsuot.FieldClean, thongsuot.FieldSameBoot, thongsuot.FieldPanic,
+	thongsuot.FieldInvents, thongsuot.FieldVariation, thongsuot.FieldHops, thongsuot.FieldReached,
 }
 
 func appendName(b []byte, name string) []byte {

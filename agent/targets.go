@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,13 +24,20 @@ const resolverPort = 53
 // on this machine. What cannot be found is logged with a hint and left out; a
 // probe that is configured wrongly is an error that names its field.
 func Targets(cfg Config, version string, log *slog.Logger) ([]probes.Probe, error) {
-	return targets(cfg, version, nil, log)
+	return targets(cfg, version, known{path: openPath(cfg.pathFile(), log)}, log)
 }
 
-// targets makes them; elsewhere is what the centre is given for a name.
-func targets(cfg Config, version string, elsewhere func(string) []netip.Addr, log *slog.Logger) ([]probes.Probe, error) {
-	m := maker{cfg: cfg, version: version, elsewhere: elsewhere, log: log, seen: map[string]bool{}}
+// known is what a running agent learns and its probes go by.
+type known struct {
+	elsewhere func(name string) []netip.Addr         // what the centre is given for a name
+	path      *path                                  // routers between here and the centre
+	found     func(to netip.Addr, hops []probes.Hop) // is told each trace
+}
+
+func targets(cfg Config, version string, k known, log *slog.Logger) ([]probes.Probe, error) {
+	m := maker{cfg: cfg, version: version, known: k, log: log, seen: map[string]bool{}}
 	m.gateways()
+	m.way()
 	m.resolvers()
 	m.centre()
 	m.captive()
@@ -43,14 +51,14 @@ func targets(cfg Config, version string, elsewhere func(string) []netip.Addr, lo
 }
 
 type maker struct {
-	cfg       Config
-	version   string
-	elsewhere func(string) []netip.Addr
-	log       *slog.Logger
-	out       []probes.Probe
-	errs      []error
-	seen      map[string]bool
-	gateway   string // the first that is probed, "" for none
+	cfg     Config
+	version string
+	known   known
+	log     *slog.Logger
+	out     []probes.Probe
+	errs    []error
+	seen    map[string]bool
+	gateway string // the first that is probed, "" for none
 }
 
 func (m *maker) add(field string, p probes.Probe, err error) {
@@ -94,6 +102,36 @@ func (m *maker) gateways() {
 	}
 }
 
+// way adds the probes of the routers between here and the centre.
+func (m *maker) way() {
+	host := m.cfg.Probes.Path
+	switch host {
+	case "off":
+		return
+	case "auto":
+		var err error
+		if host, _, err = m.cfg.Centre.hostPort(); err != nil || loopbackHost(host) || host == "" {
+			return // no way leads out
+		}
+	}
+	c := probes.DefaultPathConfig()
+	c.Host, c.Found = host, m.known.found
+	p, err := probes.NewPath(c)
+	m.add("probes.path", p, err)
+	m.hop(thongsuot.NameHop, m.known.path.hop)
+	m.hop(thongsuot.NameUpstream, m.known.path.upstream)
+}
+
+func (m *maker) hop(name string, where func() (probes.Waypoint, bool)) {
+	if slices.ContainsFunc(m.cfg.Probes.ICMP, func(i ICMPItem) bool { return i.Name == name }) {
+		return // the operator knows which one it is
+	}
+	c := probes.DefaultHopConfig()
+	c.Name, c.Where = name, where
+	p, err := probes.NewHop(c)
+	m.add("probes.path", p, err)
+}
+
 func (m *maker) resolvers() {
 	addrs := m.cfg.Probes.Resolvers
 	if len(addrs) == 1 && addrs[0] == "off" {
@@ -111,7 +149,7 @@ func (m *maker) resolvers() {
 	for i, addr := range addrs {
 		c := probes.DefaultDNSConfig()
 		c.Name, c.Resolver, c.Question = numbered("resolver", i), addr, m.question()
-		c.Elsewhere = m.elsewhere
+		c.Elsewhere = m.known.elsewhere
 		p, err := probes.NewDNS(c)
 		m.add(fmt.Sprintf("probes.resolvers[%d]", i), p, err)
 	}

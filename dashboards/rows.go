@@ -61,8 +61,8 @@ func (t *renderer) rows(s Status, at time.Time) []probeRow {
 		row := probeRow{
 			Name: t.lang.Probe(r.Probe), Target: short(r.Target), Look: t.answer(r), Value: t.value(r), At: r.At,
 		}
-		if !r.OK() || r.Kind == thongsuot.ProbeDNS || r.Kind == thongsuot.ProbePortal {
-			row.Detail = r.Detail // of a good page: who issued its certificate
+		if !r.OK() || r.Kind == thongsuot.ProbeDNS || r.Kind == thongsuot.ProbePortal || r.Kind == thongsuot.ProbePath {
+			row.Detail = r.Detail // of a good page who issued its certificate, of a path the routers
 		}
 		if age := at.Sub(r.At); age > oldAfter || age > s.heardWithin() && !s.heard(at) {
 			row.Age = t.lang.T("page.old", t.lasted(age))
@@ -76,10 +76,14 @@ func (t *renderer) rows(s Status, at time.Time) []probeRow {
 // services.
 func rank(r thongsuot.Result) int {
 	kinds := []thongsuot.ProbeKind{
-		thongsuot.ProbeMains, thongsuot.ProbeUPS, thongsuot.ProbeCanary, thongsuot.ProbeVoltage, "", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbeCaptive, thongsuot.ProbePortal,
+		thongsuot.ProbeMains, thongsuot.ProbeUPS, thongsuot.ProbeCanary, thongsuot.ProbeVoltage,
+		"", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS,
+		thongsuot.ProbeCaptive, thongsuot.ProbePortal, thongsuot.ProbePath,
 	}
 	kind := r.Kind
-	if kind == thongsuot.ProbeICMP && strings.HasPrefix(r.Probe, "gateway") {
+	if kind == thongsuot.ProbeICMP && slices.ContainsFunc([]string{thongsuot.NameGateway, thongsuot.NameHop, thongsuot.NameUpstream}, func(role string) bool {
+		return strings.HasPrefix(r.Probe, role)
+	}) {
 		kind = ""
 	}
 	if i := slices.Index(kinds, kind); i >= 0 {

@@ -93,6 +93,8 @@ var english = map[string]string{
 	"probe.ups":       "UPS",
 	"probe.voltage":   "mains voltage",
 	"probe.mains":     "mains",
+	"probe.path":      "routers towards the centre",
+	"probe.upstream":  "carrier's next hop",
 	"probe.captive":   "check for a login page of the network",
 	"probe.canary":    "mains canary",
 

@@ -94,6 +94,8 @@ var vietnamese = map[string]string{
 	"probe.ups":       "bộ lưu điện (UPS)",
 	"probe.voltage":   "điện áp lưới",
 	"probe.mains":     "điện lưới",
+	"probe.path":      "các chặng tới trung tâm",
+	"probe.upstream":  "chặng tiếp theo của nhà mạng",
 	"probe.captive":   "kiểm tra trang chặn của nhà mạng",
 	"probe.canary":    "thiết bị báo điện lưới",
 

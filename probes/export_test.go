@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -45,10 +46,16 @@ func ParseDNS(msg []byte, id uint16, name string) (answers int, reason thongsuot
 // RTTFields are the fields of one run with these round trips; each call of the
 // returned function is a further run of the same probe.
 func RTTFields() func(sent int, rtts ...time.Duration) []thongsuot.Field {
-	var j jitter
+	var past delays
 	return func(sent int, rtts ...time.Duration) []thongsuot.Field {
-		return echoes{sentAt: make([]time.Time, sent), rtts: rtts}.fields(&j)
+		return echoes{sentAt: make([]time.Time, sent), rtts: rtts}.fields(&past)
 	}
+}
+
+// ParseSaid is who said something about a packet, by control messages.
+func ParseSaid(oob []byte) (from netip.Addr, ok bool) {
+	s, ok, _ := parseSaid(oob)
+	return s.from, ok
 }
 
 type Pace struct{ p pace }

@@ -72,8 +72,8 @@ func (c ICMPConfig) length() time.Duration {
 //
 // Fields: sent, received; loss_ratio when something was sent; of the replies
 // rtt_min_seconds, rtt_median_seconds, rtt_p95_seconds (nearest rank) and
-// rtt_max_seconds; jitter_seconds, carried on from run to run. A lost packet
-// has no delay.
+// rtt_max_seconds; jitter_seconds, carried on from run to run; and
+// delay_variation_seconds, over the last minute. A lost packet has no delay.
 func NewICMP(cfg ICMPConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err
@@ -85,7 +85,7 @@ func NewICMP(cfg ICMPConfig) (Probe, error) {
 // pinger is the state between runs, which never overlap.
 type pinger struct {
 	cfg    ICMPConfig
-	jitter jitter
+	delays delays
 }
 
 func (p *pinger) run(ctx context.Context) thongsuot.Result {
@@ -102,7 +102,7 @@ func (p *pinger) run(ctx context.Context) thongsuot.Result {
 		return fail(classify(err), err)
 	}
 	e := p.echo(ctx, addr, mode)
-	r := thongsuot.Result{Reason: thongsuot.ReasonOK, Fields: e.fields(&p.jitter)}
+	r := thongsuot.Result{Reason: thongsuot.ReasonOK, Fields: e.fields(&p.delays)}
 	switch {
 	case len(e.rtts) > 0:
 	case e.err != nil:

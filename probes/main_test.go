@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 // must be reached by a real fault in some test.
 var promised = map[thongsuot.ProbeKind]string{
 	thongsuot.ProbeICMP: "timeout no_route unreachable prohibited no_permission " +
-		"dns_timeout dns_nxdomain dns_servfail dns_error error",
+		"dns_timeout dns_nxdomain dns_servfail dns_error no_data error",
 	thongsuot.ProbeTCP: "timeout refused no_route unreachable prohibited " +
 		"dns_timeout dns_nxdomain dns_servfail dns_error error",
 	thongsuot.ProbeDNS: "dns_timeout dns_nxdomain dns_servfail dns_refused refused dns_no_answer dns_error " +
@@ -58,6 +58,7 @@ var promised = map[thongsuot.ProbeKind]string{
 		"http_4xx http_5xx http_status http_error body_mismatch skipped error",
 	thongsuot.ProbeCaptive: "captive http_4xx http_5xx http_timeout http_error connect_refused connect_timeout " +
 		"connect_reset connect_unreachable dns_timeout dns_nxdomain dns_servfail dns_error",
+	thongsuot.ProbePath:   "timeout no_route unreachable prohibited dns_timeout dns_nxdomain dns_servfail dns_error error",
 	thongsuot.ProbeUPS:    "no_data not_present no_permission bad_reply error",
 	thongsuot.ProbeMains:  "not_present no_data no_permission error",
 	thongsuot.ProbeBoot:   "not_present no_permission bad_reply error probe_hang",
@@ -143,6 +144,8 @@ func build(cfg any) (probes.Probe, error) {
 		return probes.NewDNS(c)
 	case probes.PortalConfig:
 		return probes.NewPortal(c)
+	case probes.PathConfig:
+		return probes.NewPath(c)
 	case probes.CaptiveConfig:
 		return probes.NewCaptive(c)
 	case probes.UPSConfig:
@@ -210,6 +213,8 @@ func child(what string) error {
 		return nil
 	case "canary":
 		return childCanary()
+	case "hop":
+		return childHop()
 	case "dns":
 		return childDNS()
 	case "echo":
@@ -221,7 +226,7 @@ func child(what string) error {
 
 func childProbe() error {
 	var j job
-	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
+	if err := decodeInput(&j); err != nil {
 		return err
 	}
 	cfg := map[thongsuot.ProbeKind]func() (any, error){
@@ -229,6 +234,7 @@ func childProbe() error {
 		thongsuot.ProbeTCP:     decode[probes.TCPConfig](j.Config),
 		thongsuot.ProbeDNS:     decode[probes.DNSConfig](j.Config),
 		thongsuot.ProbePortal:  decode[probes.PortalConfig](j.Config),
+		thongsuot.ProbePath:    decode[probes.PathConfig](j.Config),
 		thongsuot.ProbeCaptive: decode[probes.CaptiveConfig](j.Config),
 		thongsuot.ProbeUPS:     decode[probes.UPSConfig](j.Config),
 		thongsuot.ProbeMains:   decode[probes.MainsConfig](j.Config),
@@ -246,8 +252,15 @@ func childProbe() error {
 			return err
 		}
 	}
+	return encodeRuns(p, j.Runs)
+}
+
+func decodeInput(into any) error { return json.NewDecoder(os.Stdin).Decode(into) }
+
+// encodeRuns runs a probe and writes what it found for the parent.
+func encodeRuns(p probes.Probe, runs int) error {
 	var results []thongsuot.Result
-	for range j.Runs {
+	for range runs {
 		results = append(results, probes.Run(context.Background(), p))
 	}
 	return json.NewEncoder(os.Stdout).Encode(results)
@@ -296,8 +309,12 @@ func (p place) ask(t *testing.T, kind thongsuot.ProbeKind, cfg any) thongsuot.Re
 
 func (p place) run(t *testing.T, j job) []thongsuot.Result {
 	t.Helper()
-	var results []thongsuot.Result
-	if err := json.Unmarshal(p.output(t, "probe", j), &results); err != nil {
+	return decodeResults(t, p.output(t, "probe", j))
+}
+
+func decodeResults(t *testing.T, raw []byte) (results []thongsuot.Result) {
+	t.Helper()
+	if err := json.Unmarshal(raw, &results); err != nil {
 		t.Fatal(err)
 	}
 	return results

@@ -14,8 +14,8 @@ type echoes struct {
 	err    error           // last failure to send
 }
 
-// fields are the numbers of the run; j is carried on.
-func (e echoes) fields(j *jitter) []thongsuot.Field {
+// fields are the numbers of the run; past is carried on.
+func (e echoes) fields(past *delays) []thongsuot.Field {
 	sent, received := float64(len(e.sentAt)), float64(len(e.rtts))
 	fields := []thongsuot.Field{
 		{Name: thongsuot.FieldSent, Value: sent},
@@ -27,8 +27,10 @@ func (e echoes) fields(j *jitter) []thongsuot.Field {
 	if received == 0 {
 		return fields
 	}
+	now := time.Now()
 	for _, rtt := range e.rtts {
-		j.add(rtt)
+		past.jitter.add(rtt)
+		past.variation.add(now, rtt)
 	}
 	sorted := slices.Sorted(slices.Values(e.rtts))
 	fields = append(
@@ -38,10 +40,46 @@ func (e echoes) fields(j *jitter) []thongsuot.Field {
 		thongsuot.Field{Name: thongsuot.FieldRTTP95, Value: nearestRank(sorted, 95).Seconds()},
 		thongsuot.Field{Name: thongsuot.FieldRTTMax, Value: sorted[len(sorted)-1].Seconds()},
 	)
-	if j.packets > 1 {
-		fields = append(fields, thongsuot.Field{Name: thongsuot.FieldJitter, Value: j.seconds})
+	if past.jitter.packets > 1 {
+		fields = append(fields,
+			thongsuot.Field{Name: thongsuot.FieldJitter, Value: past.jitter.seconds},
+			thongsuot.Field{Name: thongsuot.FieldVariation, Value: past.variation.seconds()})
 	}
 	return fields
+}
+
+// delays is what is carried on from run to run of one target.
+type delays struct {
+	jitter    jitter
+	variation variation
+}
+
+// variation is the delay variation of RFC 5481 section 3.1 (PDV): how far the
+// delays of a minute lie above the least of them, at their 95th percentile.
+type variation struct {
+	last []delayAt
+}
+
+type delayAt struct {
+	at  time.Time
+	rtt time.Duration
+}
+
+// variationOver is the window.
+const variationOver = time.Minute
+
+func (v *variation) add(now time.Time, rtt time.Duration) {
+	v.last = slices.DeleteFunc(v.last, func(d delayAt) bool { return now.Sub(d.at) >= variationOver })
+	v.last = append(v.last, delayAt{now, rtt})
+}
+
+func (v *variation) seconds() float64 {
+	rtts := make([]time.Duration, len(v.last))
+	for i, d := range v.last {
+		rtts[i] = d.rtt
+	}
+	slices.Sort(rtts)
+	return (nearestRank(rtts, 95) - rtts[0]).Seconds()
 }
 
 // median of a sorted, not empty list: the mean of the two in the middle when

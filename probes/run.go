@@ -14,6 +14,7 @@
 package probes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,7 +105,7 @@ func (p Probe) validate() error {
 
 // finish stamps the answer with the question and makes it fit to be stored.
 func (p Probe) finish(r thongsuot.Result) thongsuot.Result {
-	r.Probe, r.Kind, r.Target = p.Name, p.Kind, p.Target
+	r.Probe, r.Kind, r.Target = p.Name, p.Kind, cmp.Or(r.Target, p.Target) // one whose target changes says it itself
 	r.Detail = tidy(r.Detail)
 	kept := r.Fields[:0:0]
 	for _, f := range r.Fields {

@@ -138,8 +138,10 @@ func ReasonSample(site string, r thongsuot.Result) thongsuot.Sample {
 
 func knownKind(k thongsuot.ProbeKind) bool {
 	switch k {
-	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal, thongsuot.ProbeCaptive,
-		thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary, thongsuot.ProbeVoltage, thongsuot.ProbeBoot, thongsuot.ProbeAgent:
+	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePath,
+		thongsuot.ProbePortal, thongsuot.ProbeCaptive,
+		thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary, thongsuot.ProbeVoltage,
+		thongsuot.ProbeBoot, thongsuot.ProbeAgent:
 		return true
 	default:
 		return false

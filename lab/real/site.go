@@ -131,11 +131,10 @@ probes:
 	} else {
 		config += fmt.Sprintf(`  resolv_conf: %s/resolv.conf
   icmp:
-    - {name: hop, host: %s}
     - {name: reference, host: %s}
   portals:
     - {url: "https://%s/", ca_file: %s, own: true, every: %s}
-`, s.dir, s.hopAddr(), referenceAddr, portalName, p.file("portal-ca.pem"), p.script.PortalEvery)
+`, s.dir, referenceAddr, portalName, p.file("portal-ca.pem"), p.script.PortalEvery)
 	}
 	if s.ups != nil {
 		config += fmt.Sprintf("  ups: [{name: ups, ups: ups, server: %q}]\n", nutAddr)
