@@ -74,6 +74,13 @@ func (r Result) Runs() int {
 	return 1
 }
 
+// Doubt is by how much the time of the result may be off, 0 where that is not
+// worth telling.
+func (r Result) Doubt() time.Duration {
+	s, _ := r.Field(FieldClockError)
+	return time.Duration(min(max(s, 0), 1e9) * float64(time.Second))
+}
+
 // Field is one measured quantity. The name ends in its unit (_seconds,
 // _ratio, _bytes, _volts) unless the value is a bare number or a truth (0, 1).
 type Field struct {

@@ -8,8 +8,6 @@ package agent
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,19 +69,20 @@ func NewWithClock(cfg Config, version string, boottime func() time.Duration, wal
 	if err != nil {
 		return nil, fmt.Errorf("centre.token_file: %w", err)
 	}
-	var roads [2]*road // live lane with all else, backlog
-	for i := range roads {
-		if roads[i], err = newRoad(cfg.Centre); err != nil {
-			return nil, err
-		}
-	}
 	boot, err := probes.BootID(cfg.Procfs)
 	if err != nil {
 		return nil, fmt.Errorf("procfs: %w", err)
 	}
+	clock := NewClock(boot, boottime, wall)
+	var roads [2]*road // live lane with all else, backlog
+	for i := range roads {
+		if roads[i], err = newRoad(cfg.Centre, clock); err != nil {
+			return nil, err
+		}
+	}
 	a := &Agent{
 		cfg: cfg, version: version, log: log.With("site", cfg.Site),
-		clock: NewClock(boot, boottime, wall), metrics: prometheus.NewRegistry(), parted: make(chan struct{}),
+		clock: clock, metrics: prometheus.NewRegistry(), parted: make(chan struct{}),
 		leave: sync.OnceValue(leaving),
 	}
 	a.names = &names{
@@ -118,9 +117,16 @@ func (a *Agent) open(token string, live, behind *road) error {
 	if sc.Dir == "" {
 		sc.Dir = filepath.Join(a.cfg.DataDir, "spool")
 	}
-	if a.spool, err = spool.Open(sc, a.log, a.metrics, spool.WithThin(rollUp)); err != nil {
+	boots := loadHistory(filepath.Join(a.cfg.DataDir, "boots.json"), a.log)
+	found := func(r spool.Record) {
+		if s, ok := stampOf(r.Payload); ok {
+			boots.see(s)
+		}
+	}
+	if a.spool, err = spool.Open(sc, a.log, a.metrics, spool.WithThin(rollUp), spool.WithFound(found)); err != nil {
 		return err
 	}
+	a.clock.remember(boots)
 	a.past = past{path: filepath.Join(a.cfg.DataDir, "past"), boot: a.clock.boot}
 	power := newPowerState(a.clock.boottime)
 	out := newOutbox(a.spool, a.clock.boottime)
@@ -270,7 +276,7 @@ func truth(b bool) float64 {
 	return 0
 }
 
-func newRoad(cfg CentreConfig) (*road, error) {
+func newRoad(cfg CentreConfig, clock *Clock) (*road, error) {
 	l := &road{}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	t := &http.Transport{
@@ -287,17 +293,7 @@ func newRoad(cfg CentreConfig) (*road, error) {
 		},
 	}
 	l.transport = t
-	if cfg.CAFile == "" {
-		return l, nil
-	}
-	pem, err := os.ReadFile(cfg.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("centre.ca_file: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("centre.ca_file: %s holds no certificate in PEM form", cfg.CAFile)
-	}
-	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	return l, nil
+	var err error
+	t.TLSClientConfig, err = trust(cfg, clock)
+	return l, err
 }

@@ -180,3 +180,26 @@ type Pacer struct{ pacer }
 func (p *Pacer) Saw(sent, spooled int, took, rtt time.Duration)  { p.saw(sent, spooled, took, rtt) }
 func (p *Pacer) Rest(sent int, took time.Duration) time.Duration { return p.rest(sent, took) }
 func (p *Pacer) SpooledBytes() int                               { return p.spooledBytes() }
+
+// History is what is known of the boots of a machine.
+type History struct{ h *history }
+
+func LoadHistory(path string) History {
+	return History{loadHistory(path, slog.New(slog.DiscardHandler))}
+}
+
+func (h History) See(s Stamp)       { h.h.see(s) }
+func (c *Clock) Remember(h History) { c.remember(h.h) }
+func (c *Clock) KeepHistory()       { c.keepHistory() }
+
+// Bounded reports whether answers of the centre lie before and after a stamp.
+func (c *Clock) Bounded(s Stamp) bool { return c.past.correction(s.Boot, s.Boottime) != 0 }
+
+// Transport is how the agent talks to its centre.
+func Transport(cfg CentreConfig, clock *Clock) (http.RoundTripper, error) {
+	r, err := newRoad(cfg, clock)
+	if err != nil {
+		return nil, err
+	}
+	return r.transport, nil
+}

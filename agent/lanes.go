@@ -19,6 +19,9 @@ const (
 	liveRetry    = 15 * time.Second
 	backlogRetry = time.Minute
 
+	// wrongClock is how far off the wall clock must be to matter to a certificate.
+	wrongClock = time.Hour
+
 	lookEvery = 2 * time.Second // for a backlog
 	readMost  = 400             // records at once: an hour and more of a quiet site
 	readBytes = 256 << 10
@@ -97,6 +100,9 @@ func (u *uplink) sendLive(ctx context.Context) error {
 		if err := u.ping(ctx); err != nil {
 			return err
 		}
+		if off, ok := u.clock.Offset(); ok && off.Abs() > wrongClock {
+			u.http.CloseIdleConnections() // the next one's certificate is held against the right time
+		}
 	}
 	for {
 		b := u.batchOf(u.out.fresh())
@@ -122,7 +128,9 @@ func (u *uplink) runBacklog(ctx context.Context) {
 	for ctx.Err() == nil {
 		sleep(ctx, lookEvery)
 		u.out.settle()
+		u.clock.keepHistory()
 		if _, n, _ := u.out.counts(); n > 0 && u.reaches.Load() {
+			u.clock.keepHistory() // dates what boots without a date left
 			sleep(ctx, rand.N(min(time.Duration(n)*startSpread, startMost)))
 			u.drainBacklog(ctx, &p)
 		}

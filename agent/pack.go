@@ -10,6 +10,10 @@ import (
 	"thongsuot/wire"
 )
 
+// tellDoubt is the doubt of a date from which it is told: what is dated by the
+// centre's clock is not off by more.
+const tellDoubt = 2 * time.Second
+
 // unit is what is delivered or refused as one: a round as it was measured, or
 // the quiet rounds of one minute summed up.
 type unit struct {
@@ -88,8 +92,12 @@ func (p packer) say(u unit) (unit, bool) {
 	if len(u.entries) > 1 {
 		all = summarise(all)
 	}
+	doubt := p.clock.Doubt(u.entries[0].stamp)
 	results := make([]thongsuot.Result, 0, len(all))
 	for _, m := range all {
+		if doubt > tellDoubt {
+			m.Fields = append(slices.Clone(m.Fields), thongsuot.Field{Name: thongsuot.FieldClockError, Value: doubt.Seconds()})
+		}
 		results = append(results, m.Result)
 	}
 	lines, err := wire.Encode(results)

@@ -80,12 +80,7 @@ func unmarshalRound(b []byte) (round, error) {
 	case v != 1 && d.err == nil:
 		return round{}, fmt.Errorf("%w: version %d, this program reads 1 and %d", errRecord, v, recordVersion)
 	}
-	r.stamp.Boot = d.string()
-	r.stamp.Boottime = time.Duration(d.varint())
-	r.stamp.Wall = time.UnixMilli(d.varint()).UTC()
-	if zero := d.varint(); zero != 0 {
-		r.stamp.Zero = time.UnixMicro(zero).UTC()
-	}
+	r.stamp = d.stamp()
 	for range d.count() {
 		m := measured{Result: thongsuot.Result{Probe: d.string(), Kind: thongsuot.ProbeKind(d.string()), Target: d.string()}}
 		m.began = r.stamp.Boottime - time.Duration(d.varint())*time.Microsecond
@@ -103,6 +98,18 @@ func unmarshalRound(b []byte) (round, error) {
 		return round{}, d.err
 	}
 	return r, nil
+}
+
+// stampOf reads when a round was written, and no more of it.
+func stampOf(b []byte) (Stamp, bool) {
+	d := decoder{b: b}
+	if v := d.byte(); v == recordVersion {
+		d.byte()
+	} else if v != 1 {
+		return Stamp{}, false
+	}
+	s := d.stamp()
+	return s, d.err == nil
 }
 
 // fieldNames are the names that are spooled as a number. Append, never reorder.
@@ -226,6 +233,16 @@ func (d *decoder) string() string {
 		return ""
 	}
 	return string(d.take(int(n)))
+}
+
+func (d *decoder) stamp() (s Stamp) {
+	s.Boot = d.string()
+	s.Boottime = time.Duration(d.varint())
+	s.Wall = time.UnixMilli(d.varint()).UTC()
+	if zero := d.varint(); zero != 0 {
+		s.Zero = time.UnixMicro(zero).UTC()
+	}
+	return s
 }
 
 func (d *decoder) field() thongsuot.Field {

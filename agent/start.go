@@ -23,7 +23,10 @@ func countStart(path string) (uint32, error) {
 	if n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32); err == nil {
 		start = uint32(n) + 1
 	}
-	return start, writeDurably(path, strconv.FormatUint(uint64(start), 10)+"\n")
+	if err := writeDurably(path, strconv.FormatUint(uint64(start), 10)+"\n"); err != nil {
+		return start, fmt.Errorf("start counter: %w", err)
+	}
+	return start, nil
 }
 
 // writeDurably replaces the file at path so that a power cut leaves the old

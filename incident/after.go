@@ -102,7 +102,8 @@ func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
 		g.Touched = arrival
 		return
 	}
-	if !r.At.After(g.Since.Add(g.edge())) || !r.At.Before(g.End.Add(-g.edge())) {
+	// What may have been before or after is no evidence of what was in between.
+	if !r.At.After(g.Since.Add(g.edge()+r.Doubt())) || !r.At.Before(g.End.Add(-g.edge()-r.Doubt())) {
 		return
 	}
 	switch r.Kind {

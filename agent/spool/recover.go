@@ -157,6 +157,9 @@ func (s *Spool) index(g *segment, seen ranges) (found ranges, err error) {
 		}
 		g.span(r.Seq, r.Seq)
 		total++
+		if s.onFound != nil {
+			s.onFound(r)
+		}
 	})
 	if !whole {
 		damaged = max(damaged, 1)

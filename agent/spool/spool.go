@@ -52,6 +52,11 @@ type Option func(*Spool)
 // samples, and all where no thin is set, are dropped when their turn comes.
 func WithThin(thin func(samples []Record) []Record) Option { return func(s *Spool) { s.thin = thin } }
 
+// WithFound has Open call found for each intact record on disk, acknowledged
+// or not, in the order of the files. Its payload is valid during the call
+// alone. It is called with the spool locked and must not call it.
+func WithFound(found func(Record)) Option { return func(s *Spool) { s.onFound = found } }
+
 // WithOpener replaces OpenDir, the files of the operating system.
 func WithOpener(open Opener) Option { return func(s *Spool) { s.open = open } }
 
@@ -63,6 +68,8 @@ type Spool struct {
 	reg  prometheus.Registerer
 	open Opener
 	thin func([]Record) []Record
+
+	onFound func(Record)
 
 	published atomic.Pointer[Stats]
 
