@@ -5,7 +5,7 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 export CGO_ENABLED ?= 0
 CHECKERS := go tool -modfile=tools/go.mod
 
-.PHONY: help run demo build assets test bench deps lint check fuzz clean
+.PHONY: help run demo build dist assets test bench deps lint check fuzz clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ demo: assets ## the centre with a simulated province at a local page
 
 build: assets ## the programs, into bin/
 	go build $(GOFLAGS_BUILD) -o bin/ ./cmd/...
+
+dist: ## static agents for linux on amd64, arm64, armv7 and mipsle, into dist/
+	@deploy/dist/build.sh $(VERSION)
 
 assets: ## font and zoomable charts for the pages, by npm (left out without Node)
 	@if command -v npm >/dev/null; then cd dashboards/assets && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent build; \
