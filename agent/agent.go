@@ -38,7 +38,10 @@ type Agent struct {
 	version string
 	log     *slog.Logger
 	clock   *Clock
-	probes  []probes.Probe
+	first   plan
+	replan  chan plan
+	path    *path
+	reloads *prometheus.CounterVec
 	names   *names
 	spool   *spool.Spool
 	collect *collector
@@ -89,8 +92,9 @@ func NewWithClock(cfg Config, version string, boottime func() time.Duration, wal
 		url: strings.TrimSuffix(cfg.Centre.URL, "/"), token: token, boottime: a.clock.boottime, log: a.log,
 		http: &http.Client{Transport: roads[0].transport, Timeout: pingTimeout},
 	}
-	way := openPath(cfg.pathFile(), a.log)
-	if a.probes, err = targets(cfg, version, known{elsewhere: a.names.elsewhere, path: way, found: way.found}, log); err != nil {
+	a.first.cfg, a.replan = cfg, make(chan plan)
+	a.path = openPath(cfg.pathFile(), a.log)
+	if a.first.probes, err = targets(cfg, version, a.known(), log); err != nil {
 		return nil, err
 	}
 	a.began = a.clock.boottime()
@@ -133,11 +137,12 @@ func (a *Agent) open(token string, live, behind *road) error {
 	a.collect = newCollector(a.clock, a.spool, out, minutesOf(a.cfg.Site), a.cfg.Round, power, a.cfg.Probes.Voltage, a.log, a.metrics)
 	a.uplink = newUplink(a.cfg.Centre, a.cfg.Site, token, a.version, live, behind, out, a.clock, start, newQuarantine(a.cfg.DataDir), a.log, a.metrics)
 	a.beat = &beater{
-		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), metered: a.cfg.Metered, onDisk: a.parted, changed: a.collect.stir,
+		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), onDisk: a.parted, changed: a.collect.stir,
 		lines: []*line{{dial: (&net.Dialer{Timeout: minTimeout}).DialContext, http: &http.Client{Transport: live.transport}}},
 		id:    identity.BeatID(identity.Hash(token)), key: key, start: start, clock: a.clock, power: power, log: a.log,
 		newestSeq: func() uint64 { return a.spool.Stats().Next - 1 }, back: make(chan struct{}, 1),
 	}
+	a.beat.metered.Store(a.cfg.Metered)
 	a.uplink.crowded = a.beat.crowded
 	a.beat.register(a.metrics)
 	a.collect.settled = func() { a.keepPast(pastRuns) }
@@ -173,7 +178,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.recall(ctx)
 	a.collect.put(ctx, a.words(0))
 
-	measuring.Go(func() { schedule(ctx, a.cfg.Site, a.probes, a.clock, a.collect) })
+	measuring.Go(func() { a.measure(ctx, a.first) })
 	measuring.Go(func() { a.aboutSelf(ctx) })
 	measuring.Go(func() { a.names.run(ctx) })
 	measuring.Wait()
@@ -223,7 +228,7 @@ func (a *Agent) keepPast(state string) {
 // greet says once what this agent can and cannot do here.
 func (a *Agent) greet() {
 	mode, err := probes.ICMPRights()
-	a.log.Info("agent measures", "version", a.version, "centre", a.cfg.Centre.URL, "probes", len(a.probes), "icmp", mode, "spool", a.spool.Stats().Records, "local", a.LocalAddr())
+	a.log.Info("agent measures", "version", a.version, "centre", a.cfg.Centre.URL, "probes", len(a.first.probes), "icmp", mode, "spool", a.spool.Stats().Records, "local", a.LocalAddr())
 	if err != nil {
 		a.log.Warn("no ICMP here; other probes go on", "err", err)
 	}

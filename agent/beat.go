@@ -45,7 +45,7 @@ type beater struct {
 	id      [8]byte
 	key     [32]byte
 	start   uint32
-	metered bool
+	metered atomic.Bool
 	clock   *Clock
 	power   *powerState
 	log     *slog.Logger
@@ -99,7 +99,7 @@ func (b *beater) every() time.Duration {
 	switch flags, _ := b.power.flags(); {
 	case flags&wire.FlagOnBattery != 0:
 		return batteryEvery
-	case b.metered:
+	case b.metered.Load():
 		return meteredEvery
 	default:
 		return wire.BeatEvery

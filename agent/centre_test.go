@@ -19,6 +19,7 @@ import (
 	"thongsuot"
 	"thongsuot/agent"
 	"thongsuot/identity"
+	"thongsuot/probes"
 	"thongsuot/wire"
 )
 
@@ -257,4 +258,17 @@ func start(t *testing.T, cfg agent.Config) (a *agent.Agent, stop func()) {
 	})
 	t.Cleanup(stop)
 	return a, stop
+}
+
+// lastStart is the start of the agent as the newest write tells it.
+func (c *centre) lastStart() uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.writes[len(c.writes)-1].Start
+}
+
+func connects(name string, port int) probes.TCPConfig {
+	cfg := probes.DefaultTCPConfig()
+	cfg.Name, cfg.Host, cfg.Port = name, "127.0.0.1", port
+	return cfg
 }

@@ -35,21 +35,22 @@ type collector struct {
 	kept map[string]time.Duration // boottime of the last kept reading of each power probe; of run alone
 
 	volts   map[string]*voltage // of each UPS; of run alone
-	legal   VoltageConfig
+	legal   atomic.Pointer[VoltageConfig]
 	results *prometheus.CounterVec
 	lost    prometheus.Counter
 	skipped *prometheus.CounterVec
 
 	mu     sync.Mutex
 	latest map[string]measured // newest result of each probe, for status and metrics
+	gone   map[string]bool     // probes that are not asked any more
 }
 
 func newCollector(clock *Clock, sp *spool.Spool, out *outbox, phase, every time.Duration, power *powerState, legal VoltageConfig, log *slog.Logger, reg prometheus.Registerer) *collector {
 	c := &collector{
 		settled: func() {},
 		clock:   clock, spool: sp, out: out, phase: phase, log: log, every: every, power: power,
-		legal: legal, volts: map[string]*voltage{},
-		in: make(chan measured, 64), latest: map[string]measured{}, kept: map[string]time.Duration{},
+		volts: map[string]*voltage{},
+		in:    make(chan measured, 64), latest: map[string]measured{}, gone: map[string]bool{}, kept: map[string]time.Duration{},
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thongsuot_agent_results_total", Help: "Results of probes, by probe and reason.",
 		}, []string{"probe", "reason"}),
@@ -57,6 +58,7 @@ func newCollector(clock *Clock, sp *spool.Spool, out *outbox, phase, every time.
 			Name: "thongsuot_agent_results_lost_total", Help: "Results that the spool refused even to hold in memory.",
 		}),
 	}
+	c.legal.Store(&legal)
 	c.skipped = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "thongsuot_agent_turns_skipped_total", Help: "Turns of probes that were left out because the run before was still on, or its result waited for the disk.",
 	}, []string{"probe"})
@@ -124,9 +126,10 @@ func (c *collector) window(m measured) (measured, bool) {
 	}
 	v := c.volts[m.Probe]
 	if v == nil {
-		v = &voltage{cfg: c.legal, name: numbered("voltage", len(c.volts)), target: m.Target}
+		v = &voltage{name: numbered("voltage", len(c.volts)), target: m.Target}
 		c.volts[m.Probe] = v
 	}
+	v.cfg = *c.legal.Load()
 	return v.see(m)
 }
 
@@ -148,6 +151,10 @@ const keepPower = time.Minute
 func (c *collector) note(m measured) news {
 	c.results.WithLabelValues(m.Probe, string(m.Reason)).Inc()
 	c.mu.Lock()
+	if c.gone[m.Probe] {
+		c.mu.Unlock()
+		return noNews
+	}
 	before, known := c.latest[m.Probe]
 	c.latest[m.Probe] = m
 	c.mu.Unlock()

@@ -18,12 +18,12 @@ const soon = 3 * time.Second
 const gridSlack = 100 * time.Millisecond
 
 // schedule runs each probe at its pace until ctx ends, one run of a probe at a
-// time, and hands over what comes back.
-func schedule(ctx context.Context, site string, ps []probes.Probe, clock *Clock, c *collector) {
+// time, and hands over what comes back. again says that others ran before.
+func schedule(ctx context.Context, site string, ps []probes.Probe, again bool, clock *Clock, c *collector) {
 	var wg sync.WaitGroup
 	for _, p := range ps {
 		c.skip(p.Name, 0)
-		wg.Go(func() { pace(ctx, p, phase(site, p.Name, min(p.Every, soon)), clock, c) })
+		wg.Go(func() { pace(ctx, p, firstRun(site, p, again), clock, c) })
 	}
 	wg.Wait()
 }

@@ -93,7 +93,14 @@ func (a *Agent) LocalAddr() string {
 }
 
 func (a *Agent) registerSelf() {
+	a.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "thongsuot_agent_config_reloads_total", Help: "Configurations that were read again while running, by outcome; a refused one changes nothing.",
+	}, []string{"outcome"})
+	for _, outcome := range []string{"taken", "refused"} {
+		a.reloads.WithLabelValues(outcome)
+	}
 	a.metrics.MustRegister(
+		a.reloads,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -7,8 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -19,11 +22,33 @@ import (
 	"thongsuot/probes"
 )
 
-func measure(ctx context.Context, cfg agent.Config, stderr io.Writer) int {
-	a, err := agent.New(cfg, version, program.Log(stderr))
+func measure(ctx context.Context, cfg agent.Config, load func() (agent.Config, error), stderr io.Writer) int {
+	log := program.Log(stderr)
+	a, err := agent.New(cfg, version, log)
 	if err != nil {
 		return program.Fail(stderr, program.ExitConfig, err)
 	}
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-again:
+			}
+			cfg, err := load()
+			if err == nil {
+				err = a.Reload(cfg)
+			}
+			if err != nil {
+				log.Error("configuration not taken; the running one stays", "err", err)
+			}
+		}
+	}()
 	if err := a.Run(ctx); err != nil {
 		return program.Fail(stderr, program.ExitFailed, err)
 	}
@@ -57,6 +82,9 @@ func once(ctx context.Context, cfg agent.Config, names []string, stdout, stderr 
 	if err != nil {
 		return program.Fail(stderr, program.ExitConfig, err)
 	}
+	if names[0] == "all" {
+		machine(ctx, cfg, stdout)
+	}
 	var known []string
 	ran, failed := false, false
 	for _, p := range targets {
@@ -77,6 +105,19 @@ func once(ctx context.Context, cfg agent.Config, names []string, stdout, stderr 
 	default:
 		return program.ExitOK
 	}
+}
+
+// machine prints what this machine offers, and what to do where it lacks something.
+func machine(ctx context.Context, cfg agent.Config, stdout io.Writer) {
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	for _, f := range agent.Machine(ctx, cfg) {
+		fmt.Fprintf(w, "%s\t%s\n", f.What, f.Is)
+		if f.Hint != "" {
+			fmt.Fprintf(w, "\t→ %s\n", f.Hint)
+		}
+	}
+	_ = w.Flush() // the output went away
+	fmt.Fprintln(stdout)
 }
 
 func print(w io.Writer, r thongsuot.Result) {

@@ -21,9 +21,10 @@ const usage = `thongsuot-agent measures links, power and the portal at one site.
 
 usage: thongsuot-agent COMMAND [-config FILE]
 
-  run            measure and send until told to stop
+  run            measure and send until told to stop; SIGHUP reads probes and metered again
   check-config   say whether the configuration can work, and what it measures
-  once PROBE     run one probe now and print what it found ("all" runs each)
+  once PROBE     run one probe now and print what it found ("all" says
+                 what this machine offers and lacks, and runs each)
   status         how the agent that runs here is doing
   version        print the version
 
@@ -41,13 +42,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !ok {
 		return code
 	}
-	cfg := agent.DefaultConfig()
-	if err := program.Load(line.Config, os.Environ(), envPrefix, &cfg); err != nil {
+	load := func() (agent.Config, error) {
+		cfg := agent.DefaultConfig()
+		err := program.Load(line.Config, os.Environ(), envPrefix, &cfg)
+		return cfg, err
+	}
+	cfg, err := load()
+	if err != nil {
 		return program.Fail(stderr, program.ExitConfig, err)
 	}
 	switch line.Command {
 	case "run":
-		return measure(ctx, cfg, stderr)
+		return measure(ctx, cfg, load, stderr)
 	case "check-config":
 		return check(cfg, stdout, stderr)
 	case "once":
