@@ -91,7 +91,7 @@ func bothEnd(power bool) func(context.Context, *house) error {
 // The longest lives of programs that are killed, some before they work, and of
 // those whose power is cut.
 const (
-	lifeToKill  = 1500 * time.Millisecond
+	lifeToKill  = 1200 * time.Millisecond
 	lifeToPower = 4 * time.Second
 )
 

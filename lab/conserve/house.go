@@ -59,6 +59,9 @@ func newHouse(ctx context.Context, cfg Config, dir string) (h *house, err error)
 	if err := h.startCentre(ctx); err != nil {
 		return h, err
 	}
+	if _, err := h.centre.works(ctx); err != nil {
+		return h, err
+	}
 	return h, h.startAgent()
 }
 
