@@ -11,7 +11,7 @@ type State string
 // The states of a site. Unknown is blind time: the service may be fine.
 const (
 	StateUp       State = "up"
-	StateAtRisk   State = "at_risk"  // served, but on battery or on bad voltage
+	StateAtRisk   State = "at_risk"  // served, but on battery, on bad voltage or without one of its lines
 	StateDegraded State = "degraded" // served, but slow or lossy
 	StateDown     State = "down"
 	StateOff      State = "off"     // switched off as expected
@@ -69,6 +69,7 @@ func Causes() []Cause {
 // Finer causes, as Verdict.Sub holds them.
 const (
 	SubDNS                  = "dns"                    // of access: names are not resolved
+	SubLine                 = "line"                   // one of several lines of the site; others carry it
 	SubCaptive              = "captive"                // of access: a page of the carrier's own in the way
 	SubVoltage              = "voltage"                // of power: far off nominal
 	SubSuspend              = "suspend"                // of host: the machine slept
@@ -81,7 +82,7 @@ const (
 
 // Subs lists every finer cause.
 func Subs() []string {
-	return []string{SubDNS, SubCaptive, SubVoltage, SubSuspend, SubClockReset, SubLowBattery, SubNetworkGearUnpowered, SubISPNodeUnpowered, SubCollectorPath}
+	return []string{SubDNS, SubLine, SubCaptive, SubVoltage, SubSuspend, SubClockReset, SubLowBattery, SubNetworkGearUnpowered, SubISPNodeUnpowered, SubCollectorPath}
 }
 
 // Confidence is how sure a verdict is, 0..1.

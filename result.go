@@ -13,6 +13,7 @@ const (
 	ProbeDNS     ProbeKind = "dns"     // one question to one resolver
 	ProbePortal  ProbeKind = "portal"  // one GET of a public page, in phases
 	ProbePath    ProbeKind = "path"    // which routers lie on the way to a host
+	ProbeService ProbeKind = "service" // one GET of another named service, in the same phases
 	ProbeCaptive ProbeKind = "captive" // one GET of an empty page of the centre, which nobody else answers that way
 	ProbeUPS     ProbeKind = "ups"     // state of an uninterruptible power supply, from NUT
 	ProbeMains   ProbeKind = "mains"   // mains adapter of the machine itself
@@ -22,10 +23,14 @@ const (
 	ProbeCanary  ProbeKind = "canary"  // a device of the office that has no battery behind it
 )
 
+// Page reports whether a probe of this kind asks for a public page, in phases.
+func (k ProbeKind) Page() bool { return k == ProbePortal || k == ProbeService }
+
 // Result is the answer of one run of one probe.
 type Result struct {
 	Probe  string // name, unique within one agent: "gateway", "portal"
 	Kind   ProbeKind
+	Line   string    // line of the site that the run was bound to; "" for the way that all take
 	Target string    // what was asked: address, host:port, URL, UPS name
 	At     time.Time // when the run began; dated by the agent, zero before that
 	Reason Reason    // ReasonOK, or the class of the failure
@@ -168,4 +173,5 @@ const (
 	LabelSite   = "site"
 	LabelProbe  = "probe"
 	LabelTarget = "target"
+	LabelLine   = "line" // of a site with several, for probes bound to one
 )

@@ -21,9 +21,13 @@ func (c *centre) has(probe string, reason thongsuot.Reason) bool {
 func TestMeasuresBeatsAndSaysGoodbye(t *testing.T) {
 	t.Parallel()
 	c := newCentre(t)
-	a, stop := start(t, c.config(t.TempDir()))
+	cfg := c.config(t.TempDir())
+	cfg.Probes.Services = []agent.ServiceItem{{PortalConfig: cfg.Probes.Portals[0].PortalConfig}, {PortalConfig: cfg.Probes.Portals[0].PortalConfig}}
+	cfg.Probes.Services[0].Name, cfg.Probes.Services[1].Name = "lgsp", "thanh-toan"
+	cfg.Probes.Services[1].Expect = "words that are not there"
+	a, stop := start(t, cfg)
 	c.until("results", func() bool {
-		return c.has("centre", thongsuot.ReasonOK) && c.has("portal", thongsuot.ReasonOK) && c.has("boot", thongsuot.ReasonOK)
+		return c.has("lgsp", thongsuot.ReasonOK) && c.has("thanh-toan", thongsuot.ReasonBodyMismatch) && c.has("centre", thongsuot.ReasonOK) && c.has("portal", thongsuot.ReasonOK) && c.has("boot", thongsuot.ReasonOK)
 	})
 	c.until("two beats", func() bool { return len(c.beats) >= 2 })
 

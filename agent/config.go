@@ -50,11 +50,12 @@ type ProbesConfig struct {
 	Captive    string   `yaml:"captive"`     // http:// address of the centre's empty page, for pages of the carrier in its place; default "", no check
 	Mains      bool     `yaml:"mains"`       // mains adapter of this machine, if it has one. Default true
 
-	Portals []PortalItem `yaml:"portals"` // Default the national public service portal
-	ICMP    []ICMPItem   `yaml:"icmp"`
-	TCP     []TCPItem    `yaml:"tcp"`
-	NUT     string       `yaml:"nut"` // upsd whose supplies are found by themselves where ups names none; or off. Default 127.0.0.1:3493
-	UPS     []UPSItem    `yaml:"ups"`
+	Portals  []PortalItem  `yaml:"portals"`  // Default the national public service portal
+	Services []ServiceItem `yaml:"services"` // other services that the counters need, each judged by itself
+	ICMP     []ICMPItem    `yaml:"icmp"`
+	TCP      []TCPItem     `yaml:"tcp"`
+	NUT      string        `yaml:"nut"` // upsd whose supplies are found by themselves where ups names none; or off. Default 127.0.0.1:3493
+	UPS      []UPSItem     `yaml:"ups"`
 
 	Voltage VoltageConfig `yaml:"voltage"` // what a UPS measures of the mains is held against this
 
@@ -67,17 +68,25 @@ type ProbesConfig struct {
 // The items are a probe's own configuration, with its defaults filled in
 // before the file is read.
 type (
-	PortalItem struct{ probes.PortalConfig }
-	ICMPItem   struct{ probes.ICMPConfig }
-	TCPItem    struct{ probes.TCPConfig }
-	UPSItem    struct{ probes.UPSConfig }
-	CanaryItem struct{ probes.CanaryConfig }
+	PortalItem  struct{ probes.PortalConfig }
+	ServiceItem struct{ probes.PortalConfig }
+	ICMPItem    struct{ probes.ICMPConfig }
+	TCPItem     struct{ probes.TCPConfig }
+	UPSItem     struct{ probes.UPSConfig }
+	CanaryItem  struct{ probes.CanaryConfig }
 )
 
 // UnmarshalYAML reads the item over its defaults.
 func (i *PortalItem) UnmarshalYAML(decode func(any) error) error {
 	i.PortalConfig = probes.DefaultPortalConfig()
 	i.Name = "portal"
+	return decode(&i.PortalConfig)
+}
+
+// UnmarshalYAML reads the item over its defaults.
+func (i *ServiceItem) UnmarshalYAML(decode func(any) error) error {
+	i.PortalConfig = probes.DefaultPortalConfig()
+	i.URL = ""
 	return decode(&i.PortalConfig)
 }
 

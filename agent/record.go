@@ -12,8 +12,9 @@ import (
 	"thongsuot"
 )
 
-// recordVersion is the first byte of a spooled round. Version 1 had no flags.
-const recordVersion = 2
+// recordVersion is the first byte of a spooled round. Version 1 had no flags,
+// version 2 no lines.
+const recordVersion = 3
 
 // flagQuiet marks a round in which nothing changed, nor shortly before it: it
 // may cross the wire summed up with others of its minute.
@@ -58,6 +59,7 @@ func (r round) marshal() []byte {
 		b = appendString(b, m.Probe)
 		b = appendString(b, string(m.Kind))
 		b = appendString(b, m.Target)
+		b = appendString(b, m.Line)
 		b = binary.AppendVarint(b, int64((r.stamp.Boottime-m.began)/time.Microsecond))
 		b = binary.AppendUvarint(b, uint64(m.Reason.Code()))
 		b = appendString(b, m.Detail)
@@ -74,15 +76,19 @@ func (r round) marshal() []byte {
 func unmarshalRound(b []byte) (round, error) {
 	d := decoder{b: b}
 	var r round
-	switch v := d.byte(); {
-	case v == recordVersion:
+	version := d.byte()
+	if d.err == nil && (version < 1 || version > recordVersion) {
+		return round{}, fmt.Errorf("%w: version %d, this program reads 1 to %d", errRecord, version, recordVersion)
+	}
+	if version > 1 {
 		r.quiet = d.byte()&flagQuiet != 0
-	case v != 1 && d.err == nil:
-		return round{}, fmt.Errorf("%w: version %d, this program reads 1 and %d", errRecord, v, recordVersion)
 	}
 	r.stamp = d.stamp()
 	for range d.count() {
 		m := measured{Result: thongsuot.Result{Probe: d.string(), Kind: thongsuot.ProbeKind(d.string()), Target: d.string()}}
+		if version > 2 {
+			m.Line = d.string()
+		}
 		m.began = r.stamp.Boottime - time.Duration(d.varint())*time.Microsecond
 		m.Reason = thongsuot.ReasonOf(int(min(d.uvarint(), math.MaxInt32)))
 		m.Detail = d.string()

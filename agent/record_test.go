@@ -26,7 +26,7 @@ func exampleRound() (agent.Stamp, []agent.Measured) {
 	return stamp, []agent.Measured{
 		icmp("gateway", "192.0.2.1"),
 		{Began: 26*time.Hour - 9*time.Second, Result: thongsuot.Result{
-			Probe: "portal", Kind: thongsuot.ProbePortal, Target: "https://dichvucong.gov.vn/", Reason: thongsuot.ReasonDNSTimeout, Detail: "máy chủ tên miền không trả lời",
+			Probe: "portal-4g", Line: "4g", Kind: thongsuot.ProbePortal, Target: "https://dichvucong.gov.vn/", Reason: thongsuot.ReasonDNSTimeout, Detail: "máy chủ tên miền không trả lời",
 		}},
 		{Began: 26 * time.Hour, Result: thongsuot.Result{
 			Probe: "x", Kind: thongsuot.ProbePortal, Reason: thongsuot.ReasonOK,

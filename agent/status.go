@@ -157,7 +157,7 @@ var blackboxNames = map[string]string{
 // likeBlackbox exports an HTTP answer once more under the names that
 // blackbox_exporter uses.
 func likeBlackbox(m measured, out chan<- prometheus.Metric) {
-	if m.Kind != thongsuot.ProbePortal && m.Kind != thongsuot.ProbeCaptive {
+	if !m.Kind.Page() && m.Kind != thongsuot.ProbeCaptive {
 		return
 	}
 	emit := func(name, help string, v float64, labels prometheus.Labels) {

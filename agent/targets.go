@@ -195,13 +195,21 @@ func (m *maker) captive() {
 
 func (m *maker) portals() {
 	for i, item := range m.cfg.Probes.Portals {
-		c := item.PortalConfig
-		if c.UserAgent == "" || c.UserAgent == probes.DefaultPortalConfig().UserAgent {
-			c.UserAgent = probes.UserAgent(m.version, m.cfg.Probes.Contact)
-		}
-		p, err := probes.NewPortal(c)
+		p, err := probes.NewPortal(m.signed(item.PortalConfig))
 		m.add(fmt.Sprintf("probes.portals[%d]", i), p, err)
 	}
+	for i, item := range m.cfg.Probes.Services {
+		p, err := probes.NewService(m.signed(item.PortalConfig))
+		m.add(fmt.Sprintf("probes.services[%d]", i), p, err)
+	}
+}
+
+// signed is a question that says who asks, unless the operator wrote his own.
+func (m *maker) signed(c probes.PortalConfig) probes.PortalConfig {
+	if c.UserAgent == "" || c.UserAgent == probes.DefaultPortalConfig().UserAgent {
+		c.UserAgent = probes.UserAgent(m.version, m.cfg.Probes.Contact)
+	}
+	return c
 }
 
 func (m *maker) items() {

@@ -74,6 +74,7 @@ func (s *source) status(site thongsuot.Site) dashboards.Status {
 		return dashboards.Status{Site: site}
 	}
 	out := dashboards.Status{
+		Services: st.Services, Lines: st.Lines,
 		Site: site, Verdict: st.Verdict, Since: st.Since, LastHeard: st.Heard, Suspect: st.Suspect, Probes: st.Results,
 		BeatEvery: st.Said.Every, OverHTTP: st.Said.OverHTTP,
 	}
@@ -176,7 +177,7 @@ func fieldsOf(kind thongsuot.ProbeKind) []drawn {
 		return []drawn{plain(thongsuot.FieldConnect, "avg_over_time"), plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time")}
 	case thongsuot.ProbeDNS:
 		return []drawn{plain(thongsuot.FieldQuery, "avg_over_time"), plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time")}
-	case thongsuot.ProbePortal:
+	case thongsuot.ProbePortal, thongsuot.ProbeService:
 		out := []drawn{plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time")}
 		for _, f := range []string{thongsuot.FieldDNS, thongsuot.FieldConnect, thongsuot.FieldTLS, thongsuot.FieldTTFB, thongsuot.FieldTransfer, thongsuot.FieldTotal} {
 			out = append(out, plain(f, "avg_over_time"))
@@ -199,7 +200,7 @@ func (s *source) tracks(ctx context.Context, code string, probes []thongsuot.Res
 		}
 		// No step is shorter than the probe's own pace, or every second point would be a gap.
 		step := max(span/chartPoints, minStep)
-		if r.Kind == thongsuot.ProbePortal {
+		if r.Kind.Page() {
 			step = max(step, time.Minute)
 		}
 		step = step.Round(time.Second)

@@ -62,7 +62,7 @@ func (t *renderer) charts(v SiteView, span time.Duration) []drawing {
 			t.single(&d, f, track, thongsuot.FieldConnect)
 		case thongsuot.ProbeDNS:
 			t.single(&d, f, track, thongsuot.FieldQuery)
-		case thongsuot.ProbePortal:
+		case thongsuot.ProbePortal, thongsuot.ProbeService:
 			t.stack(&d, f, track)
 		default:
 			continue

@@ -59,10 +59,13 @@ func (t *renderer) rows(s Status, at time.Time) []probeRow {
 			continue
 		}
 		row := probeRow{
-			Name: t.lang.Probe(r.Probe), Target: short(r.Target), Look: t.answer(r), Value: t.value(r), At: r.At,
+			Name: t.lang.On(r.Probe, r.Line), Target: short(r.Target), Look: t.answer(r), Value: t.value(r), At: r.At,
 		}
-		if !r.OK() || r.Kind == thongsuot.ProbeDNS || r.Kind == thongsuot.ProbePortal || r.Kind == thongsuot.ProbePath {
+		if !r.OK() || r.Kind == thongsuot.ProbeDNS || r.Kind.Page() || r.Kind == thongsuot.ProbePath {
 			row.Detail = r.Detail // of a good page who issued its certificate, of a path the routers
+		}
+		if v, down := s.Services[r.Probe]; down && r.Kind == thongsuot.ProbeService && !r.OK() {
+			row.Detail = sentence(t.judged(v), row.Detail)
 		}
 		if age := at.Sub(r.At); age > oldAfter || age > s.heardWithin() && !s.heard(at) {
 			row.Age = t.lang.T("page.old", t.lasted(age))
@@ -72,13 +75,22 @@ func (t *renderer) rows(s Status, at time.Time) []probeRow {
 	return rows
 }
 
+// judged is a verdict in one line: its cause and how sure that is.
+func (t *renderer) judged(v thongsuot.Verdict) string {
+	cause := t.lang.Cause(v.Cause, v.Sub)
+	if v.Sub == thongsuot.SubLine {
+		cause = t.lang.Cause(v.Cause, "")
+	}
+	return sentence(cause, t.lang.T("page.confidence", t.lang.Level(v.Confidence.Level())))
+}
+
 // rank orders probes from the power outwards: gateway, other addresses,
 // services.
 func rank(r thongsuot.Result) int {
 	kinds := []thongsuot.ProbeKind{
 		thongsuot.ProbeMains, thongsuot.ProbeUPS, thongsuot.ProbeCanary, thongsuot.ProbeVoltage,
 		"", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS,
-		thongsuot.ProbeCaptive, thongsuot.ProbePortal, thongsuot.ProbePath,
+		thongsuot.ProbeCaptive, thongsuot.ProbePortal, thongsuot.ProbeService, thongsuot.ProbePath,
 	}
 	kind := r.Kind
 	if kind == thongsuot.ProbeICMP && slices.ContainsFunc([]string{thongsuot.NameGateway, thongsuot.NameHop, thongsuot.NameUpstream}, func(role string) bool {
@@ -121,7 +133,7 @@ func (t *renderer) answer(r thongsuot.Result) look {
 	if r.Reason == thongsuot.ReasonDNSDiffers {
 		return t.called(thongsuot.StateDegraded, "reason.dns_differs") // where the portal can be used all the same, it is no fault
 	}
-	if step := phase(r.Reason); step != "" && r.Kind == thongsuot.ProbePortal {
+	if step := phase(r.Reason); step != "" && r.Kind.Page() {
 		words = t.lang.T("page.answer.failed_at", t.lang.T("page.phase."+step), words)
 	}
 	return look{"s-down", chart.MarkCross, words}
@@ -158,7 +170,7 @@ func (t *renderer) value(r thongsuot.Result) string {
 		return field(thongsuot.FieldConnect, t.millis)
 	case thongsuot.ProbeDNS:
 		return field(thongsuot.FieldQuery, t.millis)
-	case thongsuot.ProbePortal:
+	case thongsuot.ProbePortal, thongsuot.ProbeService:
 		return sentence(field(thongsuot.FieldTotal, t.millis), field(thongsuot.FieldStatusCode, func(v float64) string {
 			return "HTTP " + t.lang.Number(v, 0)
 		}), field(thongsuot.FieldTLSExpiry, func(v float64) string {

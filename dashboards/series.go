@@ -97,7 +97,7 @@ func durations(track Track) []column {
 		add(thongsuot.FieldConnect, "page.chart.time")
 	case thongsuot.ProbeDNS:
 		add(thongsuot.FieldQuery, "page.chart.time")
-	case thongsuot.ProbePortal:
+	case thongsuot.ProbePortal, thongsuot.ProbeService:
 		for _, p := range phases {
 			add(p.field, p.text)
 		}

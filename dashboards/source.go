@@ -45,6 +45,9 @@ type Status struct {
 	OverHTTP  bool               // beats come over HTTP, since datagrams are blocked on the way
 	Probes    []thongsuot.Result // the latest answer of each probe
 	Incidents []string           // IDs of those that go on
+
+	Services map[string]thongsuot.Verdict // named services that are down there, by name of the probe
+	Lines    map[string]thongsuot.Verdict // lines that are gone while another carries the site, by name
 }
 
 // Overview is every site at one instant.

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"maps"
 	"slices"
 
 	"thongsuot"
@@ -107,8 +108,14 @@ func (t *renderer) link(v SiteView) (look, []string) {
 		var lines []string
 		for _, r := range v.Probes {
 			if r.Kind == thongsuot.ProbeICMP && r.OK() {
-				lines = append(lines, capital(t.lang.Probe(r.Probe))+": "+t.value(r))
+				lines = append(lines, capital(t.lang.On(r.Probe, r.Line))+": "+t.value(r))
 			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(v.Lines)) {
+			lines = append(lines, t.lang.T("page.link.line_gone", name, t.judged(v.Lines[name])))
+		}
+		if len(v.Lines) > 0 {
+			return t.called(thongsuot.StateAtRisk, "page.link.one_gone"), lines
 		}
 		return t.called(thongsuot.StateUp, "page.link.ok"), lines
 	}

@@ -97,6 +97,9 @@ func (q *silence) ended(o Observation, open *thongsuot.Incident) *gap {
 }
 
 func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
+	if r.Line != "" {
+		return // one line of several says nothing of the way that the counter takes
+	}
 	if _, is := r.Field(thongsuot.FieldClean); is && r.Kind == thongsuot.ProbeBoot && r.At.After(g.Since) && !r.At.After(g.End.Add(returnWithin)) {
 		g.LastEnd.fold(r)
 		g.Touched = arrival

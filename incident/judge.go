@@ -33,6 +33,7 @@ func (e *Engine) judge(s *site, now time.Time) judged {
 	if s.Heard.IsZero() {
 		return up() // never heard: nothing began, so nothing can have ended
 	}
+	s.services, s.served, s.lines = nil, nil, nil
 	unheard := s.unheard(now, e.grace, e.cfg)
 	switch {
 	case s.Silent != nil || unheard >= s.patience(e.cfg):
@@ -46,8 +47,10 @@ func (e *Engine) judge(s *site, now time.Time) judged {
 
 // judgeSpeaking judges a site that is heard, by what its probes found.
 func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
-	sees := s.look(now, e.cfg)
+	sees := s.look(now, e.cfg, "")
 	s.view = sees.view()
+	service, noService := e.judgeServices(s, s.seeServices(now, e.cfg), now)
+	oneLine, lineGone := s.seeLines(now, e.cfg)
 	f := sees.facts(now)
 	if s.Gap == nil || !s.Power.At.Before(s.Gap.End) { // else it is from before a silence
 		f.UPS = UPS{Known: s.Power.Known, OnBattery: s.Power.OnBattery && now.Sub(s.Power.Since) >= e.cfg.HoldBattery, Low: s.Power.Low, Concluded: s.Power.Concluded, Runtime: s.Power.Runtime}
@@ -86,6 +89,10 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		v = verdict(thongsuot.StateDegraded, thongsuot.CauseUnknown, "", possible, thongsuot.CauseAccess, thongsuot.CauseUpstream)
 		v.Evidence = targetEvidence(sees.hostsDown)
 		return judged{Verdict: v, since: earliestSince(sees.hostsDown)}
+	case noService:
+		return service
+	case lineGone:
+		return oneLine
 	default:
 		return up()
 	}
@@ -120,13 +127,14 @@ type sight struct {
 	portalUp, portalDown   []*target
 }
 
-// look sorts the site's targets. A target that never answered is evidence only
+// look sorts the site's targets on a line, "" for those that are bound to none. A target that never answered is evidence only
 // where it has to answer: many routers and hosts drop echo requests all their
 // life.
-func (s *site) look(now time.Time, cfg Config) (v sight) {
-	for _, name := range s.names() {
-		t := s.Targets[name]
-		if now.Sub(t.Fresh) > cfg.Stale || s.duringSilence(t.Fresh) {
+func (s *site) look(now time.Time, cfg Config, line string) (v sight) {
+	for _, probe := range s.names() {
+		t := s.Targets[probe]
+		name := role(t.Last)
+		if t.Last.Line != line || now.Sub(t.Fresh) > cfg.Stale || s.duringSilence(t.Fresh) {
 			continue
 		}
 		down := t.Fails >= cfg.FailRounds
@@ -158,7 +166,7 @@ func (s *site) look(now time.Time, cfg Config) (v sight) {
 			v.namesUp, v.namesDown = sortTarget(t, down, v.namesUp, v.namesDown)
 		case kind == thongsuot.ProbePortal:
 			v.portalUp, v.portalDown = sortTarget(t, down, v.portalUp, v.portalDown)
-		case name == thongsuot.NameCentre && down:
+		case name == thongsuot.NameCentre && down && line == "":
 			// The site is heard, so the centre can be reached: it was away itself.
 		case (kind == thongsuot.ProbeICMP || kind == thongsuot.ProbeTCP) && t.Answered:
 			v.hostsUp, v.hostsDown = sortTarget(t, down, v.hostsUp, v.hostsDown)
@@ -206,8 +214,7 @@ func (v sight) facts(now time.Time) (f Facts) {
 	f.Captive, f.DNSDiffers = v.captive != nil, v.differs != nil
 	v.measure(now, &f)
 	if f.Portal.gone() {
-		bad := v.portalDown[0].Bad
-		f.PortalSaidSo = bad.Reason == thongsuot.ReasonHTTP5xx && strings.HasPrefix(bad.Target, "https:")
+		f.PortalSaidSo = saidSo(v.portalDown[0])
 		// Two probes that miss names are one finding, even before each alone is sure.
 		if nameFailure(v.portalDown[0]) && !slices.ContainsFunc(v.namesUp, func(t *target) bool { return t.Last.OK() }) {
 			f.DNS = Success(0)

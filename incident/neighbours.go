@@ -101,6 +101,12 @@ func (s *site) onBatteryAt() (began time.Time, on bool) {
 
 // vote counts who else cannot use the portal, and over how many carriers.
 func (e *Engine) vote(now time.Time, f *Facts) {
+	e.poll(now, f, func(o *site) (PortalView, bool) { return o.view, true })
+}
+
+// poll asks all sites how they see a page; view tells it, and whether the site
+// votes on it.
+func (e *Engine) poll(now time.Time, f *Facts, view func(o *site) (seen PortalView, votes bool)) {
 	voters, failing, slow := 0, 0, 0
 	routes := map[string]bool{}
 	for _, code := range e.order {
@@ -108,15 +114,19 @@ func (e *Engine) vote(now time.Time, f *Facts) {
 		if !e.takesPart(o, now) || o.Silent != nil {
 			continue
 		}
+		seen, votes := view(o)
+		if !votes {
+			continue
+		}
 		if o.Kind == thongsuot.KindReference {
-			f.ReferencePortal = better(f.ReferencePortal, o.view)
+			f.ReferencePortal = better(f.ReferencePortal, seen)
 			continue
 		}
 		if !o.Counted {
 			continue
 		}
 		voters++
-		switch o.view {
+		switch seen {
 		case PortalFails:
 			failing++
 			routes[o.Carrier] = true

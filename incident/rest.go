@@ -13,11 +13,12 @@ type shown struct {
 	takesPart, gone, onBattery bool
 	goneSince, batterySince    time.Time
 	view                       PortalView
+	services                   string
 }
 
 // show reports whether what the others read of the site changed.
 func (e *Engine) show(s *site, now time.Time) bool {
-	is := shown{takesPart: s.takesPart(now), view: s.view}
+	is := shown{takesPart: s.takesPart(now), view: s.view, services: s.services.key()}
 	is.goneSince, is.gone = s.gone(now, e)
 	is.batterySince, is.onBattery = s.onBatteryAt()
 	changed := is != s.shown

@@ -26,6 +26,10 @@ type site struct {
 	view  PortalView // how it saw the portal when it was last judged
 	shown shown      // to the others
 
+	services serviceViews                 // how it saw each named service then
+	served   map[string]thongsuot.Verdict // what is held of those that are down
+	lines    map[string]thongsuot.Verdict // of its lines, those that are gone while another carries it
+
 	Code    string             `json:"code"`
 	Heard   time.Time          `json:"heard,omitzero"` // last sign of life, the centre's clock; zero: never
 	Start   uint32             `json:"start,omitempty"`
@@ -187,7 +191,7 @@ func (s *site) fold(r thongsuot.Result, arrival time.Time, cfg Config) {
 	switch r.Kind {
 	case thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary:
 		s.foldPower(r)
-	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal, thongsuot.ProbeCaptive:
+	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal, thongsuot.ProbeService, thongsuot.ProbeCaptive:
 		s.foldTarget(r, arrival, cfg)
 	default:
 		s.keep(r)

@@ -21,6 +21,9 @@ type Status struct {
 	Results  []thongsuot.Result // newest of each probe, by name
 	Power    Power
 	Said     Beat // the last beat
+
+	Services map[string]thongsuot.Verdict // named services that are down there, by name of the probe
+	Lines    map[string]thongsuot.Verdict // lines that are gone while another carries the site, by name
 }
 
 // Power is what is known of mains at a site.
@@ -42,7 +45,7 @@ func (e *Engine) Status(code string, now time.Time) (st Status, ok bool) {
 	s.advance(now, e.cfg)
 	st = Status{
 		Site: code, Verdict: s.Verdict, Since: s.Since, Heard: s.Heard, Boot: s.Boot,
-		Said: s.Said, Power: Power{s.Power.Known, s.Power.OnBattery, s.Power.Low, s.Power.Since, s.Power.Runtime},
+		Said: s.Said, Services: s.served, Lines: s.lines, Power: Power{s.Power.Known, s.Power.OnBattery, s.Power.Low, s.Power.Since, s.Power.Runtime},
 	}
 	if s.Heard.IsZero() {
 		st.Verdict = thongsuot.Verdict{State: thongsuot.StateUnknown, Cause: thongsuot.CauseNone}

@@ -30,6 +30,9 @@ func (l Lang) Evidence(e thongsuot.Evidence, zone *time.Location) string {
 	case thongsuot.EvidencePeersSilent, thongsuot.EvidencePeersOnBattery:
 		return l.T(key, l.Number(e.Value, 0), e.Target)
 	case thongsuot.EvidencePortalVote:
+		if e.Probe != "" {
+			return l.T("evidence.service_vote", l.Percent(e.Value, 0), l.Probe(e.Probe))
+		}
 		return l.T(key, l.Percent(e.Value, 0))
 	case thongsuot.EvidenceOnBattery:
 		if e.Value <= 0 || math.IsNaN(e.Value) {

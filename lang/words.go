@@ -11,14 +11,19 @@ import (
 func (l Lang) State(s thongsuot.State) string { return l.T("state." + string(s)) }
 
 // Cause is a cause with its finer cause in brackets: "đường truyền (phân giải
-// tên miền)". A finer cause that has no text here is shown as it is.
+// tên miền)". A finer cause that has no text here is the name of a service.
 func (l Lang) Cause(c thongsuot.Cause, sub string) string {
 	text := l.T("cause." + string(c))
-	if sub == "" {
+	switch {
+	case sub == "":
 		return text
+	case c == thongsuot.CausePortal: // another service than the portal
+		return l.T("cause.service", l.Probe(sub))
 	}
 	if finer, ok := l.lookup("sub." + sub); ok {
 		sub = finer
+	} else {
+		sub = l.Probe(sub)
 	}
 	return text + " (" + sub + ")"
 }
@@ -59,6 +64,15 @@ func (l Lang) Candidates(causes []string) string {
 	}
 	last := len(words) - 1
 	return l.T("list.or", strings.Join(words[:last], ", "), words[last])
+}
+
+// On says what a probe looks at, and through which line of the site: "cổng
+// mạng (4g)".
+func (l Lang) On(probe, line string) string {
+	if line == "" {
+		return l.Probe(probe)
+	}
+	return l.T("probe.on", l.Probe(strings.TrimSuffix(probe, "-"+line)), line)
 }
 
 // Probe says what the probe called name looks at: "cổng mạng" for "gateway",

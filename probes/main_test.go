@@ -58,11 +58,12 @@ var promised = map[thongsuot.ProbeKind]string{
 		"http_4xx http_5xx http_status http_error body_mismatch skipped error",
 	thongsuot.ProbeCaptive: "captive http_4xx http_5xx http_timeout http_error connect_refused connect_timeout " +
 		"connect_reset connect_unreachable dns_timeout dns_nxdomain dns_servfail dns_error",
-	thongsuot.ProbePath:   "timeout no_route unreachable prohibited dns_timeout dns_nxdomain dns_servfail dns_error error",
-	thongsuot.ProbeUPS:    "no_data not_present no_permission bad_reply error",
-	thongsuot.ProbeMains:  "not_present no_data no_permission error",
-	thongsuot.ProbeBoot:   "not_present no_permission bad_reply error probe_hang",
-	thongsuot.ProbeCanary: "no_data not_present no_permission",
+	thongsuot.ProbeService: "http_5xx http_timeout tls_expired connect_refused body_mismatch skipped",
+	thongsuot.ProbePath:    "timeout no_route unreachable prohibited dns_timeout dns_nxdomain dns_servfail dns_error error",
+	thongsuot.ProbeUPS:     "no_data not_present no_permission bad_reply error",
+	thongsuot.ProbeMains:   "not_present no_data no_permission error",
+	thongsuot.ProbeBoot:    "not_present no_permission bad_reply error probe_hang",
+	thongsuot.ProbeCanary:  "no_data not_present no_permission",
 }
 
 var seen struct {

@@ -132,6 +132,16 @@ func NewPortal(cfg PortalConfig) (Probe, error) {
 	return newProbe(thongsuot.ProbePortal, cfg.schedule(), redact(cfg.URL), p.run), nil
 }
 
+// NewService makes the probe of a service that is not the national portal: the
+// same question with the same manners, and a row and a verdict of its own.
+func NewService(cfg PortalConfig) (Probe, error) {
+	p, err := newPortal(cfg)
+	if err != nil {
+		return Probe{}, err
+	}
+	return newProbe(thongsuot.ProbeService, cfg.schedule(), redact(cfg.URL), p.run), nil
+}
+
 func newPortal(cfg PortalConfig) (*portal, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

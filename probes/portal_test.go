@@ -394,3 +394,28 @@ func TestPortalGoesEasy(t *testing.T) {
 	}
 	want(t, probes.Run(t.Context(), p), thongsuot.ReasonOK)
 }
+
+// A named service is asked the same way, and told apart.
+func TestService(t *testing.T) {
+	ca := newCA(t)
+	f := func(url string, reason thongsuot.Reason) {
+		t.Helper()
+		cfg := brief(url)
+		cfg.Name, cfg.CAFile, cfg.Expect = "lgsp", ca.file, "công"
+		p := must(probes.NewService(cfg))
+		r := probes.Run(t.Context(), p)
+		want(t, r, reason)
+		if r.Kind != thongsuot.ProbeService || r.Probe != "lgsp" {
+			t.Errorf("stamped as %s %s", r.Kind, r.Probe)
+		}
+		if reason == thongsuot.ReasonHTTPTimeout { // a sign of overload: it is left alone for a while
+			want(t, probes.Run(t.Context(), p), thongsuot.ReasonSkipped)
+		}
+	}
+	f(newStub(t, says(200, "dịch vụ công")).URL, thongsuot.ReasonOK)
+	f(newStub(t, says(200, "bảo trì")).URL, thongsuot.ReasonBodyMismatch)
+	f(newStub(t, says(500, "")).URL, thongsuot.ReasonHTTP5xx)
+	f(ca.serve(t, ca.cert(t, "localhost", expired), says(200, "công")), thongsuot.ReasonTLSExpired)
+	f("http://"+rawServer(t, func(c *net.TCPConn) { io.Copy(io.Discard, c) }), thongsuot.ReasonHTTPTimeout)
+	f(fmt.Sprintf("http://127.0.0.1:%d/", closedPort(t)), thongsuot.ReasonConnectRefused)
+}

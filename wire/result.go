@@ -43,6 +43,9 @@ func Encode(results []thongsuot.Result) ([]string, error) {
 
 func encodeResult(e *lineprotocol.Encoder, r thongsuot.Result) {
 	e.StartLine(string(r.Kind))
+	if line := printableText(r.Line); line != "" {
+		e.AddTag(thongsuot.LabelLine, line)
+	}
 	if probe := printableText(r.Probe); probe != "" {
 		e.AddTag(thongsuot.LabelProbe, probe)
 	}
@@ -98,6 +101,8 @@ func (p Point) Result() (r thongsuot.Result, ok bool) {
 			r.Probe = t.Value
 		case thongsuot.LabelTarget:
 			r.Target = t.Value
+		case thongsuot.LabelLine:
+			r.Line = t.Value
 		}
 	}
 	saidOK := false
@@ -129,6 +134,9 @@ func (p Point) Result() (r thongsuot.Result, ok bool) {
 // class can be charted where only numbers are kept.
 func ReasonSample(site string, r thongsuot.Result) thongsuot.Sample {
 	p := Point{Measurement: string(r.Kind), At: r.At, Numbers: []thongsuot.Field{{Name: thongsuot.FieldReasonCode, Value: float64(r.Reason.Code())}}}
+	if r.Line != "" {
+		p.Tags = append(p.Tags, thongsuot.Label{Name: thongsuot.LabelLine, Value: r.Line})
+	}
 	p.Tags = append(p.Tags, thongsuot.Label{Name: thongsuot.LabelProbe, Value: r.Probe})
 	if r.Target != "" {
 		p.Tags = append(p.Tags, thongsuot.Label{Name: thongsuot.LabelTarget, Value: r.Target})
@@ -139,7 +147,7 @@ func ReasonSample(site string, r thongsuot.Result) thongsuot.Sample {
 func knownKind(k thongsuot.ProbeKind) bool {
 	switch k {
 	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePath,
-		thongsuot.ProbePortal, thongsuot.ProbeCaptive,
+		thongsuot.ProbePortal, thongsuot.ProbeService, thongsuot.ProbeCaptive,
 		thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary, thongsuot.ProbeVoltage,
 		thongsuot.ProbeBoot, thongsuot.ProbeAgent:
 		return true

@@ -24,7 +24,7 @@ func TestResultsCrossTheWire(t *testing.T) {
 			Probe: "gateway", Kind: thongsuot.ProbeICMP, Target: "192.0.2.1", At: at, Reason: thongsuot.ReasonOK,
 			Fields: []thongsuot.Field{{Name: thongsuot.FieldSent, Value: 5}, {Name: thongsuot.FieldLoss, Value: 0.2}, {Name: thongsuot.FieldRTTMedian, Value: 0.0123}},
 		},
-		{Probe: "portal", Kind: thongsuot.ProbePortal, Target: `https://dichvucong.example/a b,c="d"\e`, At: at, Reason: thongsuot.ReasonTLSExpired, Detail: `chứng chỉ "hết hạn", 01/11/2026 \ x`},
+		{Probe: "portal-4g", Line: "4g", Kind: thongsuot.ProbePortal, Target: `https://dichvucong.example/a b,c="d"\e`, At: at, Reason: thongsuot.ReasonTLSExpired, Detail: `chứng chỉ "hết hạn", 01/11/2026 \ x`},
 		{Probe: "D'Ran, B'Lao=1", Kind: thongsuot.ProbeTCP, Target: "Xuân Hương - Đà Lạt", At: at, Reason: thongsuot.ReasonConnectTimeout},
 	}
 	lines, err := wire.Encode(want)
