@@ -180,6 +180,7 @@ func (e *Engine) Observe(o Observation) []thongsuot.Change {
 	news := s.observe(o, e.grace, e.cfg)
 	s.stand(o)
 	if !news {
+		e.wakeFor(s)
 		return nil
 	}
 	end := o.At
@@ -187,7 +188,7 @@ func (e *Engine) Observe(o Observation) []thongsuot.Change {
 		end = n // what the results show happened when they were measured
 	}
 	changes := e.step(s, o.At, end)
-	e.wake = earlier(e.wake, s.next(e))
+	e.wakeFor(s)
 	return changes
 }
 
@@ -204,7 +205,7 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 	}
 	var changes []thongsuot.Change
 	for _, s := range e.list {
-		if !now.Before(s.next(e)) {
+		if !now.Before(s.due) {
 			changes = append(changes, e.step(s, now, now)...)
 		}
 	}
@@ -218,7 +219,7 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 	}
 	e.wake = now.Add(idle)
 	for _, s := range e.list {
-		e.wake = earlier(e.wake, s.next(e))
+		e.wake = earlier(e.wake, s.due)
 	}
 	return changes
 }
@@ -230,7 +231,14 @@ func (e *Engine) step(s *site, now, at time.Time) []thongsuot.Change {
 		e.stirred = true
 	}
 	s.wake = s.nextChange(now, e.cfg)
+	s.due = s.next(e)
 	return changes
+}
+
+// wakeFor lets the next tick come in time for the site.
+func (e *Engine) wakeFor(s *site) {
+	s.due = s.next(e)
+	e.wake = earlier(e.wake, s.due)
 }
 
 // Deaf says that the centre could not hear at now: until it can, and a while

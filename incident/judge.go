@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -257,13 +258,12 @@ func (s *site) duringSilence(at time.Time) bool {
 	return s.Gap != nil && at.After(s.Gap.Since) && at.Before(s.Gap.End)
 }
 
+// names lists the targets, sorted. Targets only ever come in addition.
 func (s *site) names() []string {
-	names := make([]string, 0, len(s.Targets))
-	for name := range s.Targets {
-		names = append(names, name)
+	if len(s.sorted) != len(s.Targets) {
+		s.sorted = slices.Sorted(maps.Keys(s.Targets))
 	}
-	slices.Sort(names)
-	return names
+	return s.sorted
 }
 
 // isGateway knows the gateways by name: "gateway", and "gateway-2" and so on

@@ -59,9 +59,9 @@ func one(yes bool) int {
 	return 0
 }
 
-// takesPart brings a neighbour up to now and reports whether it counts.
+// takesPart reports whether a neighbour counts at now.
 func (e *Engine) takesPart(s *site, now time.Time) bool {
-	s.advance(now, e.cfg)
+	s.listen(now)
 	return s.takesPart(now)
 }
 

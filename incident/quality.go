@@ -149,6 +149,8 @@ func (l *losses) forget(rounds int) {
 // delay follows one duration of one target against what is usual.
 type delay struct {
 	Recent []float64 `json:"recent,omitempty"` // ln seconds of the answers since the last value
+	Newest float64   `json:"newest,omitempty"` // ln seconds
+	Equal  int       `json:"equal,omitempty"`  // answers in a row just as long
 	Values int       `json:"values,omitempty"` // learned from
 	Usual  float64   `json:"usual"`            // ln seconds, over all hours
 	Spread float64   `json:"spread"`           // mean distance from the usual
@@ -176,6 +178,10 @@ func (d *delay) add(at time.Time, seconds float64, b bounds, calm time.Duration)
 		return
 	}
 	x := math.Log(seconds)
+	if x != d.Newest {
+		d.Newest, d.Equal = x, 0
+	}
+	d.Equal++
 	if d.Values > 0 && seconds >= acuteFactor*d.usual(at) && seconds-d.usual(at) >= acuteRise {
 		if d.Acute == 0 && d.Sum == 0 {
 			d.Rises = at

@@ -1,18 +1,15 @@
 package incident
 
 import (
+	"math"
 	"slices"
 	"time"
 
 	"thongsuot"
 )
 
-// learnFrom is how many of a run of equal observations are taken in one by one:
-// enough for what is usual to be learned, and for loss to be forgotten.
-const learnFrom = 25
-
 // advance takes in what standing observations brought until now. Of a run of
-// equal ones the last say all.
+// equal ones the last says how things are, and each is learned from.
 func (s *site) advance(now time.Time, cfg Config) {
 	for i := 0; i < len(s.Standing); i++ {
 		o := &s.Standing[i]
@@ -21,15 +18,9 @@ func (s *site) advance(now time.Time, cfg Config) {
 			until = o.Until
 		}
 		if n := int64(until.Sub(o.At) / o.Every); n > 0 {
-			k := int64(1)
-			if len(o.Results) > 0 {
-				k = min(n, learnFrom)
-			}
-			o.shift(n - k)
-			for ; k > 0; k-- {
-				o.shift(1)
-				s.take(*o, cfg)
-			}
+			s.learn(*o, n-1, cfg)
+			o.shift(n)
+			s.take(*o, cfg)
 			if o.Start != 0 {
 				s.Heard = later(s.Heard, o.At)
 				s.forget(s.Heard, cfg)
@@ -38,6 +29,97 @@ func (s *site) advance(now time.Time, cfg Config) {
 		if o.At.Add(o.Every).After(o.Until) {
 			s.Standing = slices.Delete(s.Standing, i, i+1)
 			i--
+		}
+	}
+}
+
+// learn takes in n more of a standing observation for what they say of what is
+// usual.
+func (s *site) learn(o Observation, n int64, cfg Config) {
+	if n <= 0 {
+		return
+	}
+	for _, r := range o.Results {
+		if t := s.Targets[r.Probe]; t != nil && r.OK() {
+			r.At = r.At.Add(o.Every)
+			t.Quality.repeat(r, n, o.Every, cfg)
+		}
+	}
+}
+
+// repeat measures n equal answers, the first of them r.
+func (q *quality) repeat(r thongsuot.Result, n int64, every time.Duration, cfg Config) {
+	for ; n > 0 && !q.steady(r); n-- {
+		q.measure(r, cfg)
+		r.At = r.At.Add(every)
+	}
+	for _, d := range []*delay{q.Trip, q.FirstByte, q.Bulk} {
+		d.repeat(r.At, n, every)
+	}
+}
+
+// steady reports whether answers like r only confirm what is known.
+func (q *quality) steady(r thongsuot.Result) bool {
+	if l := &q.Loss; r.Kind == thongsuot.ProbeICMP && (len(l.Lost) < keptRounds || l.High || slices.ContainsFunc(l.Lost, func(n byte) bool { return n > 0 })) {
+		return false
+	}
+	return q.Trip.steady() && q.FirstByte.steady() && q.Bulk.steady()
+}
+
+// steady reports whether all answers since the last value were the same, and
+// nearly usual.
+func (d *delay) steady() bool {
+	if d == nil {
+		return true
+	}
+	return d.Values > 0 && !d.stirred() && d.Equal >= medianOf && math.Abs(d.Newest-d.Usual) < cusumSlack*leastSpread &&
+		(d.HourN == nil || !slices.ContainsFunc(d.hours(), func(ln float64) bool { return math.Abs(d.Newest-ln) >= cusumSlack*leastSpread }))
+}
+
+// hours are the delays of the hours that are known for themselves.
+func (d *delay) hours() (ln []float64) {
+	for h, n := range d.HourN {
+		if n >= hourLearned {
+			ln = append(ln, float64(d.HourLn[h]))
+		}
+	}
+	return ln
+}
+
+// repeat takes in n answers more like the newest, from at on.
+func (d *delay) repeat(at time.Time, n int64, every time.Duration) {
+	if d == nil || n <= 0 {
+		return
+	}
+	at = at.Add(-every) // each step leads to the last answer of a value
+	for {
+		need := int64(medianOf - len(d.Recent))
+		if need > n {
+			break
+		}
+		n -= need
+		at = at.Add(time.Duration(need) * every)
+		d.Recent, d.Rises = d.Recent[:0], at
+		d.learn(at, d.Newest)
+	}
+	for ; n > 0; n-- {
+		d.Recent = append(d.Recent, d.Newest)
+	}
+}
+
+// listen notes only the signs of life until now: all that neighbours ask for.
+func (s *site) listen(now time.Time) {
+	for i := range s.Standing {
+		o := &s.Standing[i]
+		if o.Start == 0 {
+			continue
+		}
+		until := now
+		if o.Until.Before(until) {
+			until = o.Until
+		}
+		if n := until.Sub(o.At) / o.Every; n > 0 {
+			s.Heard = later(s.Heard, o.At.Add(n*o.Every))
 		}
 	}
 }

@@ -68,5 +68,26 @@ func (s *site) nextChange(now time.Time, cfg Config) time.Time {
 	for _, t := range s.Targets {
 		consider(t.Fresh.Add(cfg.Stale + 1))
 	}
+	if s.Open != nil || s.unsettled() {
+		for _, o := range s.Standing {
+			if len(o.Results) > 0 {
+				consider(o.At.Add(o.Every)) // an answer more may decide
+			}
+		}
+	}
 	return at
 }
+
+// unsettled reports whether an answer like the last, once more, may change what
+// is held of a target.
+func (s *site) unsettled() bool {
+	for _, t := range s.Targets {
+		q := &t.Quality
+		if t.Fails > 0 || !q.Loss.First.IsZero() || q.Trip.stirred() || q.FirstByte.stirred() || q.Bulk.stirred() {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *delay) stirred() bool { return d != nil && (d.High || d.Sum > 0 || d.Acute > 0) }

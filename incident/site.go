@@ -21,10 +21,12 @@ func placeOf(s thongsuot.Site) place {
 
 // site is the memory of one site. Its fields are exported for the snapshot.
 type site struct {
-	place `json:"-"`
-	wake  time.Time  // when time alone may change what is to be said of it next
-	view  PortalView // how it saw the portal when it was last judged
-	shown shown      // to the others
+	place  `json:"-"`
+	wake   time.Time  // when time alone may change what is to be said of it next
+	sorted []string   // names of Targets
+	due    time.Time  // the same, or when a beat will be missing
+	view   PortalView // how it saw the portal when it was last judged
+	shown  shown      // to the others
 
 	services serviceViews                 // how it saw each named service then
 	served   map[string]thongsuot.Verdict // what is held of those that are down
