@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,7 @@ func (p *province) newCapital(ctx context.Context) (err error) {
 		return err
 	}
 	var add []string
-	for _, addr := range []string{centreAddr, portalAddr, referenceAddr, liarsAddr} {
+	for _, addr := range []string{centreAddr, portalAddr, referenceAddr, namesAddr, liarsAddr} {
 		add = append(add, "address add "+addr+"/32 dev lo")
 	}
 	if err := p.capital.ip(ctx, add...); err != nil {
@@ -89,6 +90,9 @@ func (p *province) newCapital(ctx context.Context) (err error) {
 		return err
 	}
 	if p.portal, err = newPortal(p.capital, portalCA); err != nil {
+		return err
+	}
+	if p.names, err = newResolver(p.capital, namesAddr); err != nil {
 		return err
 	}
 	if err := p.capital.within(func() (err error) { p.slack, err = slacktest.Start(slackKey); return err }); err != nil {
@@ -117,12 +121,13 @@ func (p *province) newCentre() (*centre, error) {
 	config := fmt.Sprintf(`name: tỉnh thử nghiệm
 data_dir: %[1]s/data
 registry: [%[2]s/registry]
-ingest: {listen: "%[3]s:8086", tls_cert_file: %[2]s/tls.crt, tls_key_file: %[2]s/tls.key}
+names: {compare: [%[5]s], resolver: "%[6]s:53"}
+ingest: {listen: "%[3]s:8086", empty: "%[3]s:80", tls_cert_file: %[2]s/tls.crt, tls_key_file: %[2]s/tls.key}
 pages: {listen: %[4]q}
 store: {min_free_bytes: 16777216}
 alerting:
   receivers:
-`, c.disk, c.dir, centreAddr, pagesAddr)
+`, c.disk, c.dir, centreAddr, pagesAddr, portalName, namesAddr)
 	for _, r := range receivers() {
 		config += fmt.Sprintf("    - {name: %s, min_state: %q, slack: {channel: %s, token_file: %s/slack-token, api_url: %q}}\n", r.name, r.minState, r.channel, c.dir, p.slack.URL())
 	}
@@ -138,11 +143,14 @@ func (p *province) registry() string {
 	var b strings.Builder
 	b.WriteString("code,kind,unit,name,status,feeder,carrier,upstream\n")
 	for i := range p.script.Sites {
-		isp, feeder := p.script.ispOf(i), ""
+		kind, isp, feeder := thongsuot.KindCommune, p.script.ispOf(i), ""
+		if slices.Contains(p.script.References, p.script.siteNames()[i]) {
+			kind = thongsuot.KindReference
+		}
 		if p.script.Feeders > 0 {
 			feeder = p.script.feederOf(i)
 		}
-		fmt.Fprintf(&b, "%d,commune,commune,Điểm thử %d,active,%s,%s,%s\n", 90001+i, i+1, feeder, isp, isp)
+		fmt.Fprintf(&b, "%d,%s,commune,Điểm thử %d,active,%s,%s,%s\n", 90001+i, kind, i+1, feeder, isp, isp)
 	}
 	return b.String()
 }

@@ -3,6 +3,7 @@ package real
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -160,15 +161,15 @@ func rateFree(ctx context.Context, p *province, f Fault) error {
 	return nil
 }
 
-// captiveOn is a carrier that shows its own page, over HTTPS with its own
-// certificate, and lets nothing but names through.
+// captiveOn is a carrier that shows its own page, in clear and over HTTPS with
+// its own certificate, and lets nothing but names through.
 func captiveOn(ctx context.Context, p *province, f Fault) error {
 	s := p.site(f)
-	if err := s.captive.open(s.gateway, "0.0.0.0:8443"); err != nil {
+	if err := s.captive.open(s.gateway, "0.0.0.0:8080", "0.0.0.0:8443"); err != nil {
 		return err
 	}
-	return s.gateway.nft(ctx, fmt.Sprintf(`table inet %s {
-	chain to { type nat hook prerouting priority -100; iifname "lan" ip daddr != %s tcp dport { 80, 443 } redirect to :8443; }
+	return s.gateway.nft(ctx, fmt.Sprintf(`table inet %[1]s {
+	chain to { type nat hook prerouting priority -100; iifname "lan" ip daddr != %[2]s tcp dport 80 redirect to :8080; iifname "lan" ip daddr != %[2]s tcp dport 443 redirect to :8443; }
 	chain through { type filter hook forward priority 0; udp dport 53 accept; udp sport 53 accept; drop; }
 }`, table(f), s.gatewayAddr()))
 }
@@ -261,10 +262,11 @@ func powerFades(f Fault) []step {
 
 func powerBack(ctx context.Context, p *province, f Fault) error { return p.site(f).powerOn(ctx, p) }
 
-// shutDown is somebody who switches the machine off as one should.
+// shutDown is somebody who switches the machine off as one should: the init
+// system says so while it ends what runs.
 func shutDown(ctx context.Context, p *province, f Fault) error {
 	s := p.site(f)
-	err := s.agent.end(ctx)
+	err := errors.Join(put(s.systemFile(), "stopping\n"), s.agent.end(ctx))
 	s.ups.off()
 	return err
 }

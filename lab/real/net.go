@@ -24,6 +24,7 @@ const (
 	centreAddr    = "10.80.0.1"
 	portalAddr    = "10.80.0.2"
 	referenceAddr = "10.80.0.3"
+	namesAddr     = "10.80.0.53" // the province's own resolver
 	liarsAddr     = "10.80.0.66" // where a lying resolver sends people; nothing listens
 )
 

@@ -44,6 +44,7 @@ type province struct {
 	isps     []*isp
 	sites    []*site
 	portal   *portal
+	names    *resolver // the province's own
 	slack    *slacktest.Server
 	idle     []net.Listener // of the reference host, in the standard job
 	centre   *centre
@@ -145,6 +146,9 @@ func (p *province) dismantle() error {
 	}
 	for _, ln := range p.idle {
 		_ = ln.Close()
+	}
+	if p.names != nil {
+		p.names.close()
 	}
 	for _, i := range p.isps {
 		if i.resolver != nil {

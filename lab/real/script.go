@@ -29,6 +29,7 @@ const (
 //	isps 1                  carriers' hops that they share in turn. Default 1
 //	feeders 2               power feeders, each of neighbours in a row. Default none
 //	portal-every 10s        pace of the portal probe. Default 10s
+//	reference site-3        a site of the province's own, to tell the portal from the lines
 //	without-ups site-3      a commune that cannot see its mains
 //	end 120s                when the script is over. Default: with the last fault
 //	at 30s site-1 line loss 20% for 60s label access
@@ -41,6 +42,7 @@ type Script struct {
 	Feeders     int // 0 where nobody knows them
 	PortalEvery time.Duration
 	WithoutUPS  []string // sites
+	References  []string // sites
 	End         time.Duration
 	Faults      []Fault // by time
 }
@@ -152,10 +154,12 @@ func (s *Script) statement(line int, words []string) (err error) {
 		s.PortalEvery, err = duration(words[0], value)
 	case "without-ups":
 		s.WithoutUPS = append(s.WithoutUPS, value)
+	case "reference":
+		s.References = append(s.References, value)
 	case "end":
 		s.End, err = duration(words[0], value)
 	default:
-		err = fmt.Errorf("unknown statement %q; want at, sites, isps, feeders, portal-every, without-ups or end", words[0])
+		err = fmt.Errorf("unknown statement %q; want at, sites, isps, feeders, portal-every, without-ups, reference or end", words[0])
 	}
 	return err
 }
@@ -214,6 +218,11 @@ func (s *Script) check() error {
 	for _, name := range s.WithoutUPS {
 		if !slices.Contains(s.siteNames(), name) {
 			errs = append(errs, fmt.Errorf("%s: without-ups: there is no such site (got %q)", s.Name, name))
+		}
+	}
+	for _, name := range s.References {
+		if !slices.Contains(s.siteNames(), name) {
+			errs = append(errs, fmt.Errorf("%s: reference: there is no such site (got %q)", s.Name, name))
 		}
 	}
 	slices.SortStableFunc(s.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })

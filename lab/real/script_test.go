@@ -58,6 +58,7 @@ func TestBadScripts(t *testing.T) {
 	f("communes 3", "bad:1:", `"communes"`)
 	f("portal-every never", "bad:1:", `"never"`)
 	f("without-ups site-9", "site-9")
+	f("reference site-9", "site-9")
 	f("end 3h", "bad:1:", `"3h"`)
 	f("at 5s site-1 line down", "bad:1:", "label CAUSE")
 	f("at soon site-1 line down"+tail, "bad:1:", `"soon"`)

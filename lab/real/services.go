@@ -93,15 +93,16 @@ const (
 	portalRefuses
 )
 
-// page is one HTTPS server that can be opened and closed.
+// page is one server that can be opened and closed.
 type page struct {
 	handler http.Handler
 	cert    func() tls.Certificate
 	server  *http.Server // nil while closed
 }
 
-func (p *page) open(at space, addr string) error {
-	ln, err := at.listen(addr)
+// open serves in clear at plain, "" for nowhere, and over TLS at secure.
+func (p *page) open(at space, plain, secure string) error {
+	ln, err := at.listen(secure)
 	if err != nil {
 		return err
 	}
@@ -109,6 +110,14 @@ func (p *page) open(at space, addr string) error {
 	choose := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { c := p.cert(); return &c, nil }
 	server := p.server
 	go func() { _ = server.Serve(tls.NewListener(ln, &tls.Config{GetCertificate: choose})) }() // ends with close
+	if plain == "" {
+		return nil
+	}
+	clear, err := at.listen(plain)
+	if err != nil {
+		return err
+	}
+	go func() { _ = server.Serve(clear) }() // the same
 	return nil
 }
 
@@ -141,7 +150,7 @@ func newPortal(at space, ca *authority) (*portal, error) {
 		return nil, err
 	}
 	p.page = page{handler: p, cert: p.certificate}
-	return p, p.open(at, portalAddr+":443")
+	return p, p.open(at, "", portalAddr+":443")
 }
 
 func (p *portal) now() (portalMode, time.Duration) {
@@ -185,7 +194,7 @@ func (p *portal) become(mode portalMode, delay time.Duration) error {
 	case mode == portalRefuses:
 		p.close()
 	case before == portalRefuses:
-		return p.open(p.at, portalAddr+":443")
+		return p.open(p.at, "", portalAddr+":443")
 	}
 	return nil
 }

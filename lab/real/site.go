@@ -45,6 +45,7 @@ type site struct {
 	zero   time.Duration // CLOCK_BOOTTIME then
 }
 
+func (s *site) systemFile() string  { return filepath.Join(s.dir, "system") } // what its init system says of itself
 func (s *site) clockFile() string   { return filepath.Join(s.dir, "clock") }
 func (s *site) gatewayAddr() string { return fmt.Sprintf("10.77.%d.1", s.n) }
 func (s *site) machineAddr() string { return fmt.Sprintf("10.77.%d.2", s.n) }
@@ -130,17 +131,20 @@ probes:
 		config += s.standardJob(p)
 	} else {
 		config += fmt.Sprintf(`  resolv_conf: %s/resolv.conf
+  captive: http://%s/204
   icmp:
     - {name: reference, host: %s}
   portals:
     - {url: "https://%s/", ca_file: %s, own: true, every: %s}
-`, s.dir, referenceAddr, portalName, p.file("portal-ca.pem"), p.script.PortalEvery)
+`, s.dir, centreAddr, referenceAddr, portalName, p.file("portal-ca.pem"), p.script.PortalEvery)
 	}
 	if s.ups != nil {
 		config += fmt.Sprintf("  ups: [{name: ups, ups: ups, server: %q}]\n", nutAddr)
 	}
 	return errors.Join(
 		put(filepath.Join(s.dir, "agent.yaml"), config),
+		put(filepath.Join(s.dir, "bin/systemctl"), "#!/bin/sh\ncat "+s.systemFile()+"\n"),
+		os.Chmod(filepath.Join(s.dir, "bin/systemctl"), 0o700),
 		put(filepath.Join(s.dir, "resolv.conf"), "nameserver "+s.hop.resolverAddr()+"\n"),
 		os.MkdirAll(filepath.Join(s.dir, "sys/class/power_supply"), 0o755),
 		os.MkdirAll(filepath.Join(s.dir, "proc"), 0o755),
@@ -163,7 +167,7 @@ func (s *site) boot(ctx context.Context, p *province) error {
 			return err
 		}
 	}
-	if err := errors.Join(put(filepath.Join(s.dir, "proc/sys/kernel/random/boot_id"), id), s.age(now)); err != nil {
+	if err := errors.Join(put(s.systemFile(), "running\n"), put(filepath.Join(s.dir, "proc/sys/kernel/random/boot_id"), id), s.age(now)); err != nil {
 		return err
 	}
 	if err := s.ups.on(ctx, p.launcher); err != nil {
@@ -190,7 +194,7 @@ func (s *site) startAgent(p *province) (err error) {
 	if s.ownClock {
 		args = []string{p.cfg.Lab, "agent", "-config", filepath.Join(s.dir, "agent.yaml"), "-clock", s.clockFile(), "-booted", s.zero.String()}
 	}
-	s.agent, err = p.launcher.start(s.machine, "thongsuot-agent of "+s.name, s.journal(), nil, prepare, args...)
+	s.agent, err = p.launcher.start(s.machine, "thongsuot-agent of "+s.name, s.journal(), []string{"PATH=" + filepath.Join(s.dir, "bin") + ":" + os.Getenv("PATH")}, prepare, args...)
 	if err == nil {
 		p.counts.began(s)
 	}
