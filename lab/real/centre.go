@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -143,14 +142,14 @@ func (p *province) registry() string {
 	var b strings.Builder
 	b.WriteString("code,kind,unit,name,status,feeder,carrier,upstream\n")
 	for i := range p.script.Sites {
-		kind, isp, feeder := thongsuot.KindCommune, p.script.ispOf(i), ""
-		if slices.Contains(p.script.References, p.script.siteNames()[i]) {
-			kind = thongsuot.KindReference
+		kind, unit, isp, feeder := thongsuot.KindCommune, "commune", p.script.ispOf(i), ""
+		if p.script.isReference(i) {
+			kind, unit = thongsuot.KindReference, ""
 		}
 		if p.script.Feeders > 0 {
 			feeder = p.script.feederOf(i)
 		}
-		fmt.Fprintf(&b, "%d,%s,commune,Điểm thử %d,active,%s,%s,%s\n", 90001+i, kind, i+1, feeder, isp, isp)
+		fmt.Fprintf(&b, "%s,%s,%s,Điểm thử %d,active,%s,%s,%s\n", p.script.code(i), kind, unit, i+1, feeder, isp, isp)
 	}
 	return b.String()
 }

@@ -270,6 +270,19 @@ func numbered(name string, n int) (names []string) {
 	return names
 }
 
+// code is the registry's code of the site that siteNames has at i: a number for
+// a commune.
+func (s *Script) code(i int) string {
+	if s.isReference(i) {
+		return fmt.Sprintf("R%d", 90001+i)
+	}
+	return fmt.Sprint(90001 + i)
+}
+
+func (s *Script) isReference(i int) bool {
+	return slices.Contains(s.References, fmt.Sprintf("site-%d", i+1))
+}
+
 // ispOf and feederOf are the carrier's hop and the feeder of the site that
 // siteNames has at i. Carriers take turns, feeders serve neighbours, so that
 // the two cross.

@@ -64,7 +64,7 @@ func (s *site) lineEnds() []lineEnd {
 
 func (p *province) newSite(ctx context.Context, n int) (*site, error) {
 	s := &site{
-		n: n, name: fmt.Sprintf("site-%d", n), code: fmt.Sprint(90000 + n), hop: p.isps[(n-1)%len(p.isps)],
+		n: n, name: fmt.Sprintf("site-%d", n), code: p.script.code(n - 1), hop: p.isps[(n-1)%len(p.isps)],
 		dir: filepath.Join(p.dir, fmt.Sprintf("site-%d", n)),
 	}
 	s.disk = filepath.Join(s.dir, "disk")

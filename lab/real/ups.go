@@ -64,7 +64,7 @@ func (u *upsUnit) on(ctx context.Context, l *launcher) error {
 	if u.upsd, err = start("upsd"); err != nil {
 		return err
 	}
-	err = until(ctx, 10*time.Second, "an answer of upsd", func() error { return u.say(ctx, "GET VAR ups ups.status") })
+	err = until(ctx, 10*time.Second, "an answer of upsd", func() error { _, err := u.ask(ctx, "GET VAR ups ups.status"); return err })
 	if err != nil {
 		return fmt.Errorf("%w: its log ends:\n%s", err, u.upsd.log)
 	}
@@ -91,38 +91,38 @@ func (u *upsUnit) set(ctx context.Context, status string, charge, runtime int) e
 		volts = "0.0"
 	}
 	// The status last: what it means stands by then.
-	return u.say(ctx, "USERNAME lab", "PASSWORD lab",
+	_, err := u.ask(ctx, "USERNAME lab", "PASSWORD lab",
 		fmt.Sprintf("SET VAR ups battery.charge %q", fmt.Sprint(charge)), fmt.Sprintf("SET VAR ups battery.runtime %q", fmt.Sprint(runtime)),
 		fmt.Sprintf("SET VAR ups input.voltage %q", volts), fmt.Sprintf("SET VAR ups ups.status %q", status))
+	return err
 }
 
-// say talks to upsd as an operator's program does.
-func (u *upsUnit) say(ctx context.Context, lines ...string) error {
+// ask talks to upsd as an operator's program does, and gives its last answer.
+func (u *upsUnit) ask(ctx context.Context, lines ...string) (reply string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	conn, err := u.at.dial(ctx, "tcp", nutAddr)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer conn.Close()
 	deadline, _ := ctx.Deadline()
 	if err := conn.SetDeadline(deadline); err != nil {
-		return err
+		return "", err
 	}
 	replies := bufio.NewReader(conn)
 	for _, line := range lines {
 		if _, err := fmt.Fprintln(conn, line); err != nil {
-			return fmt.Errorf("upsd: %w", err)
+			return "", fmt.Errorf("upsd: %w", err)
 		}
-		reply, err := replies.ReadString('\n')
-		if err != nil {
-			return fmt.Errorf("upsd: %w", err)
+		if reply, err = replies.ReadString('\n'); err != nil {
+			return "", fmt.Errorf("upsd: %w", err)
 		}
-		if strings.HasPrefix(reply, "ERR") {
-			return fmt.Errorf("upsd answers %q with %q", strings.TrimSpace(line), strings.TrimSpace(reply))
+		if reply = strings.TrimSpace(reply); strings.HasPrefix(reply, "ERR") {
+			return "", fmt.Errorf("upsd answers %q with %q", strings.TrimSpace(line), reply)
 		}
 	}
-	return nil
+	return reply, nil
 }
 
 // until tries again until try succeeds or the limit is over.
