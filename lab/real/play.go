@@ -90,14 +90,9 @@ func (s *Script) run(ctx context.Context, p *province, t *transcript) error {
 		if st.do == nil {
 			continue
 		}
-		if st.what != ends {
-			t.fault(st)
-		}
+		t.fault(st)
 		if err := st.do(ctx, p, st.fault); err != nil {
 			return fmt.Errorf("%s:%d: %s %s: %w", s.Name, st.fault.Line, st.fault, st.what, err)
-		}
-		if st.what == ends {
-			t.fault(st)
 		}
 	}
 	return nil
