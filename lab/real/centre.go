@@ -34,7 +34,8 @@ func (p *province) newISP(ctx context.Context, n int) (*isp, error) {
 	}
 	err = errors.Join(
 		wire(ctx, i.space, "uplink", i.upAddr()+"/30", p.capital, fmt.Sprintf("isp%d", n), fmt.Sprintf("10.79.%d.1/30", n)),
-		i.space.ip(ctx, "address add "+i.resolverAddr()+"/32 dev lo", fmt.Sprintf("route add 10.80.0.0/24 via 10.79.%d.1", n)),
+		i.space.ip(ctx, "address add "+i.resolverAddr()+"/32 dev lo",
+			fmt.Sprintf("route add 10.80.0.0/24 via 10.79.%d.1", n), fmt.Sprintf("route add %s/32 via 10.79.%d.1", liarsAddr, n)),
 		p.capital.ip(ctx, fmt.Sprintf("route add %s/32 via %s", i.resolverAddr(), i.upAddr())))
 	if err != nil {
 		return nil, err

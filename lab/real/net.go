@@ -25,7 +25,7 @@ const (
 	portalAddr    = "10.80.0.2"
 	referenceAddr = "10.80.0.3"
 	namesAddr     = "10.80.0.53" // the province's own resolver
-	liarsAddr     = "10.80.0.66" // where a lying resolver sends people; nothing listens
+	liarsAddr     = "10.66.0.66" // where a lying resolver sends people; nothing listens
 )
 
 // space is a network namespace by its name.

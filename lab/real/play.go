@@ -111,7 +111,7 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // settleTime is what the province is given after the script until all that
 // came late is judged.
-const settleTime = 2 * time.Minute
+const settleTime = 8 * time.Minute
 
 // settle waits until every incident is over, every agent has brought what it
 // had kept, and what came late is judged.
