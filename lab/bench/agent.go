@@ -54,10 +54,10 @@ type atWork struct {
 
 // readings are all counters at one instant.
 type readings struct {
-	agent usage
+	agent time.Duration // CPU
 	wire  map[string]int64
 	disk  int64
-	peers []usage
+	peers []time.Duration // CPU
 }
 
 func (a *atWork) measure(ctx context.Context) error {
@@ -102,15 +102,13 @@ func (a *atWork) quiet(ctx context.Context) error {
 		return err
 	}
 	a.add(Figure{What: "agent's resident memory", Value: float64(rss) / 1e6, Unit: "MB", Bar: bar(20)})
-	a.add(Figure{What: "agent's CPU a minute", Value: (after.agent.cpu - before.agent.cpu).Seconds() / minutes, Unit: "s", Bar: bar(0.09)})
+	a.add(Figure{What: "agent's CPU a minute", Value: (after.agent - before.agent).Seconds() / minutes, Unit: "s", Bar: bar(0.09)})
 	a.add(Figure{What: "to the centre in a quiet minute", Value: crossed(before, after, "centre") / minutes / 1e3, Unit: "kB", Bar: bar(5),
 		Note: fmt.Sprintf("IP, both ways, with TLS; beats %s kB of it", number(crossed(before, after, "beats")/minutes/1e3))})
 	if a.disk != nil {
 		a.add(Figure{What: "to the agent's disk a day", Value: float64(after.disk-before.disk) / minutes * float64(perDay) / 1e6, Unit: "MB", Bar: bar(60),
 			Note: "ext4 with its journal and metadata, counted at the block device"})
 	}
-	a.add(Figure{What: "to the agent's disk a day, its own pages", Value: float64(after.agent.written-before.agent.written) / minutes * float64(perDay) / 1e6, Unit: "MB",
-		Note: "write_bytes of the process"})
 	for i, p := range a.peers {
 		var memory int64
 		for _, pid := range p.pids {
@@ -120,9 +118,8 @@ func (a *atWork) quiet(ctx context.Context) error {
 			}
 			memory += rss
 		}
-		cpu := after.peers[i].cpu - before.peers[i].cpu
 		a.add(Figure{What: "agent's resident memory", Of: p.name, Value: float64(memory) / 1e6, Unit: "MB", Note: p.note})
-		a.add(Figure{What: "agent's CPU a minute", Of: p.name, Value: cpu.Seconds() / minutes, Unit: "s", Note: p.note})
+		a.add(Figure{What: "agent's CPU a minute", Of: p.name, Value: (after.peers[i] - before.peers[i]).Seconds() / minutes, Unit: "s", Note: p.note})
 		if p.sends {
 			a.add(Figure{What: "to the centre in a quiet minute", Of: p.name, Value: crossed(before, after, "sink") / minutes / 1e3, Unit: "kB", Note: "remote write without TLS, no sign of life"})
 		}
@@ -163,17 +160,17 @@ func crossed(before, after readings, what string) float64 {
 }
 
 func (a *atWork) read(ctx context.Context) (r readings, err error) {
-	if r.agent, err = used("/proc", a.v.Agent()); err != nil {
+	if r.agent, err = cpu("/proc", a.v.Agent()); err != nil {
 		return r, fmt.Errorf("the agent has ended: %w", err)
 	}
 	for _, p := range a.peers {
-		var sum usage
+		var sum time.Duration
 		for _, pid := range p.pids {
-			u, err := used("/proc", pid)
+			took, err := cpu("/proc", pid)
 			if err != nil {
 				return r, fmt.Errorf("%s has ended: %w: its log ends:\n%s", p.name, err, p.log)
 			}
-			sum.cpu += u.cpu
+			sum += took
 		}
 		r.peers = append(r.peers, sum)
 	}

@@ -4,7 +4,7 @@ package bench
 var (
 	CPUOf         = cpuOf
 	Sectors       = sectors
-	Used          = used
+	CPU           = cpu
 	Resident      = resident
 	ParseCounters = parseCounters
 	Counters      = counters

@@ -100,8 +100,8 @@ func TestSectors(t *testing.T) {
 }
 
 // The counters of this process rise with what it does.
-func TestUsedOfThisProcess(t *testing.T) {
-	before, err := bench.Used("/proc", os.Getpid())
+func TestCPUOfThisProcess(t *testing.T) {
+	before, err := bench.CPU("/proc", os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestUsedOfThisProcess(t *testing.T) {
 		t.Errorf("%d bytes of memory, %v", memory, err)
 	}
 	for {
-		after, err := bench.Used("/proc", os.Getpid())
+		after, err := bench.CPU("/proc", os.Getpid())
 		if err != nil {
 			t.Fatal(err)
 		}

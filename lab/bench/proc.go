@@ -10,31 +10,22 @@ import (
 	"time"
 )
 
-// usage is what a process has taken so far.
-type usage struct {
-	cpu     time.Duration
-	written int64 // bytes that it caused to be written to a device
-}
-
 // hertz is the unit of times in /proc/PID/stat, the same on every Linux that
 // Go runs on (USER_HZ).
 const hertz = 100
 
-// used reads the counters of a process. root is /proc.
-func used(root string, pid int) (u usage, err error) {
-	dir := filepath.Join(root, strconv.Itoa(pid))
-	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+// cpu is the time that a process has taken so far. root is /proc.
+func cpu(root string, pid int) (time.Duration, error) {
+	file := filepath.Join(root, strconv.Itoa(pid), "stat")
+	stat, err := os.ReadFile(file)
 	if err != nil {
-		return u, err
+		return 0, err
 	}
-	if u.cpu, err = cpuOf(string(stat)); err != nil {
-		return u, fmt.Errorf("%s/stat: %w", dir, err)
+	d, err := cpuOf(string(stat))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", file, err)
 	}
-	text := field(filepath.Join(dir, "io"), "write_bytes")
-	if u.written, err = strconv.ParseInt(text, 10, 64); err != nil {
-		return u, fmt.Errorf("%s/io: write_bytes: %w", dir, err)
-	}
-	return u, nil
+	return d, nil
 }
 
 // cpuOf is user and system time in a line of /proc/PID/stat (proc(5)): fields

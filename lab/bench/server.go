@@ -83,18 +83,18 @@ const (
 
 // rest waits until the server has done what its work left behind: merges and
 // compactions are part of what a sample costs.
-func (s *server) rest(ctx context.Context) (usage, error) {
+func (s *server) rest(ctx context.Context) (time.Duration, error) {
 	limit := time.Now().Add(quietWait)
 	for {
-		before, err := used("/proc", s.pid())
+		before, err := cpu("/proc", s.pid())
 		if err != nil {
 			return before, fmt.Errorf("%s has ended: %w: its log ends:\n%s", s.name, err, &s.log)
 		}
 		if err := wait(ctx, quietFor); err != nil {
 			return before, err
 		}
-		after, err := used("/proc", s.pid())
-		if err != nil || after.cpu-before.cpu < quietFor/10 || time.Now().After(limit) {
+		after, err := cpu("/proc", s.pid())
+		if err != nil || after-before < quietFor/10 || time.Now().After(limit) {
 			return after, err
 		}
 	}

@@ -88,7 +88,7 @@ func (b *run) takeIn(ctx context.Context, l *load, name string, t taker) error {
 		return fmt.Errorf("%w: its log ends:\n%s", err, &t.server().log)
 	}
 	took := time.Since(begin)
-	u, err := t.server().rest(ctx)
+	worked, err := t.server().rest(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (b *run) takeIn(ctx context.Context, l *load, name string, t taker) error {
 		return err
 	}
 	of := fmt.Sprintf("%d sites, %d h, writes of %s, compactions included; took %s", b.cfg.Sites, b.cfg.Hours, postSpan, took.Round(time.Second))
-	b.add(Figure{What: "samples taken in a CPU second", Of: name, Value: float64(l.samples) / u.cpu.Seconds(), Unit: "", More: true, Bar: ownBar(name, 0.5e6), Note: of})
+	b.add(Figure{What: "samples taken in a CPU second", Of: name, Value: float64(l.samples) / worked.Seconds(), Unit: "", More: true, Bar: ownBar(name, 0.5e6), Note: of})
 	b.add(Figure{What: "memory of the store's server", Of: name, Value: float64(memory) / 1e6, Unit: "MB", Note: "after that"})
 	if a, ok := t.(asker); ok {
 		if err := b.ask(ctx, l, name, a); err != nil {

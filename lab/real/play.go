@@ -59,7 +59,7 @@ func (p *province) play(ctx context.Context, say func(Event)) (Summary, error) {
 	defer stop()
 	var watchers sync.WaitGroup
 	watchers.Go(func() { t.follow(watching) })
-	watchers.Go(func() { p.tend(watching) })
+	watchers.Go(func() { p.tend(watching, func() { p.counts.readAll(watching, p.sites) }) })
 
 	err = p.script.run(ctx, p, t)
 	if err == nil {
@@ -145,8 +145,8 @@ func (t *transcript) settle(ctx context.Context, backlog func() int) error {
 	}
 }
 
-// tend keeps the machines' uptime and reads the agents' counters once a second.
-func (p *province) tend(ctx context.Context) {
+// tend keeps the machines' uptime and does what else is to be done each second.
+func (p *province) tend(ctx context.Context, also func()) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -157,7 +157,7 @@ func (p *province) tend(ctx context.Context) {
 			for _, s := range p.sites {
 				_ = s.age(now) // a second later it is tried again
 			}
-			p.counts.readAll(ctx, p.sites)
+			also()
 		}
 	}
 }

@@ -15,11 +15,12 @@ type Visitor struct{ p *province }
 
 // Visit builds the province of the configuration, in which nothing is broken,
 // lets do look at it, and takes it down. Of the script only the sizes count.
+// The agents are not asked for anything meanwhile, as that is work for them.
 func Visit(ctx context.Context, cfg Config, do func(context.Context, Visitor) error) error {
 	return with(ctx, cfg, func(p *province) error {
 		tending, stop := context.WithCancel(ctx)
 		var tenders sync.WaitGroup
-		tenders.Go(func() { p.tend(tending) })
+		tenders.Go(func() { p.tend(tending, func() {}) })
 		err := do(ctx, Visitor{p})
 		stop()
 		tenders.Wait()
