@@ -57,12 +57,12 @@ func (a *atWork) startVMAgent(ctx context.Context) (peerAtWork, error) {
 		"-storageDataPath="+filepath.Join(a.dir, "sink"), "-httpListenAddr="+sink, "-memory.allowedBytes=256MB"); err != nil {
 		return peerAtWork{}, err
 	}
-	blackbox, _, err := a.startBlackbox(ctx, scrapers)
+	blackbox, _, err := a.startBlackbox(ctx, a.v.Site(), scrapers)
 	if err != nil {
 		return peerAtWork{}, err
 	}
 	config := filepath.Join(a.dir, "vmagent.yml")
-	if err := os.WriteFile(config, []byte(a.scrapes(scrapers)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(a.standard(scrapers)), 0o600); err != nil {
 		return peerAtWork{}, err
 	}
 	pid, log, err := a.start(ctx, a.v.Site(), "http://127.0.0.1:8429/health", "vmagent",
@@ -77,12 +77,12 @@ func (a *atWork) startPrometheus(ctx context.Context) (peerAtWork, error) {
 	if _, err := installed("prometheus"); err != nil {
 		return peerAtWork{}, err
 	}
-	blackbox, _, err := a.startBlackbox(ctx, scrapers+1)
+	blackbox, _, err := a.startBlackbox(ctx, a.v.Site(), scrapers+1)
 	if err != nil {
 		return peerAtWork{}, err
 	}
 	config := filepath.Join(a.dir, "prometheus.yml")
-	text := a.scrapes(scrapers+1) + "remote_write: [{url: " + a.v.Page() + "api/v1/write}]\n"
+	text := a.standard(scrapers+1) + "remote_write: [{url: " + a.v.Page() + "api/v1/write}]\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return peerAtWork{}, err
 	}
@@ -92,7 +92,7 @@ func (a *atWork) startPrometheus(ctx context.Context) (peerAtWork, error) {
 	return peerAtWork{note: noUPS, pids: []int{blackbox, pid}, log: log}, err
 }
 
-func (a *atWork) startBlackbox(ctx context.Context, port int) (pid int, log fmt.Stringer, err error) {
+func (a *atWork) startBlackbox(ctx context.Context, namespace string, port int) (pid int, log fmt.Stringer, err error) {
 	config := filepath.Join(a.dir, "blackbox.yml")
 	text := `modules:
   icmp: {prober: icmp, timeout: 2s}
@@ -103,7 +103,7 @@ func (a *atWork) startBlackbox(ctx context.Context, port int) (pid int, log fmt.
 		return 0, nil, err
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	return a.start(ctx, a.v.Site(), "http://"+addr+"/-/healthy", "prometheus-blackbox-exporter", "--config.file="+config, "--web.listen-address="+addr)
+	return a.start(ctx, namespace, "http://"+addr+"/-/healthy", "prometheus-blackbox-exporter", "--config.file="+config, "--web.listen-address="+addr)
 }
 
 // startFping starts fping with the five echoes alone.
@@ -112,11 +112,24 @@ func (a *atWork) startFping(ctx context.Context) (peerAtWork, error) {
 	return peerAtWork{note: "the five echoes alone; keeps and sends nothing", pids: []int{pid}, log: log}, err
 }
 
-// scrapes is the configuration of a scraper that has the standard job.
-func (a *atWork) scrapes(blackbox int) string {
+// scrape is one kind of probe at one pace.
+type scrape struct {
+	module, every string
+	targets       []string
+}
+
+// standard is the configuration of a scraper that has the standard job.
+func (a *atWork) standard(blackbox int) string {
+	return "global: {scrape_interval: 10s}\n" + scrapes(blackbox,
+		scrape{"icmp", "10s", a.v.Echoes()}, scrape{"tcp", "10s", a.v.Ports()},
+		scrape{"http", "10s", []string{a.v.Page()}}, scrape{"http", "1m", []string{a.v.Portal()}})
+}
+
+// scrapes says what is probed through a blackbox exporter.
+func scrapes(blackbox int, jobs ...scrape) string {
 	var b strings.Builder
-	b.WriteString("global: {scrape_interval: 10s}\nscrape_configs:\n")
-	job := func(module, every string, targets ...string) {
+	b.WriteString("scrape_configs:\n")
+	for _, j := range jobs {
 		fmt.Fprintf(&b, `  - job_name: %[1]s%[2]s
     scrape_interval: %[2]s
     metrics_path: /probe
@@ -126,12 +139,8 @@ func (a *atWork) scrapes(blackbox int) string {
       - {source_labels: [__address__], target_label: __param_target}
       - {source_labels: [__param_target], target_label: instance}
       - {target_label: __address__, replacement: "127.0.0.1:%[4]d"}
-`, module, every, strings.Join(targets, `", "`), blackbox)
+`, j.module, j.every, strings.Join(j.targets, `", "`), blackbox)
 	}
-	job("icmp", "10s", a.v.Echoes()...)
-	job("tcp", "10s", a.v.Ports()...)
-	job("http", "10s", a.v.Page())
-	job("http", "1m", a.v.Portal())
 	return b.String()
 }
 

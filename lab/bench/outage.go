@@ -16,7 +16,7 @@ at 10s central killed for %.0fs label central
 at %.0fs site-2 agent crash for 5s label agent
 `, lasts, 10+lasts/2)
 	var kept []real.Kept
-	if err := b.play(ctx, text, func(sum real.Summary, _ []real.Event) { kept = sum.Kept }); err != nil {
+	if err := b.play(ctx, text, nil, func(sum real.Summary, _ []real.Event) { kept = sum.Kept }); err != nil {
 		return err
 	}
 	var produced, lost, unwritten, twice int

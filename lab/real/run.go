@@ -29,6 +29,9 @@ type Config struct {
 	// Disks is a folder in which the sites keep their data, in place of a small
 	// disk in memory for each.
 	Disks string
+	// Beside is called when the province is in working order, before the
+	// script begins. Nil does nothing.
+	Beside func(context.Context, Visitor) error
 }
 
 // warmUp is what the province is given until every probe has answered once.
@@ -61,6 +64,11 @@ func (p *province) file(name string) string { return filepath.Join(p.dir, name) 
 // before. A process plays one province at a time.
 func Run(ctx context.Context, cfg Config, say func(Event)) (sum Summary, err error) {
 	err = with(ctx, cfg, func(p *province) error {
+		if cfg.Beside != nil {
+			if err := cfg.Beside(ctx, Visitor{p}); err != nil {
+				return err
+			}
+		}
 		sum, err = p.play(ctx, say)
 		return err
 	})

@@ -35,6 +35,18 @@ func (v Visitor) Site() string    { return v.p.sites[0].machine.name }
 func (v Visitor) Gateway() string { return v.p.sites[0].gateway.name }
 func (v Visitor) Capital() string { return v.p.capital.name }
 
+// Machines are the addresses of the sites' machines, by the sites' names.
+func (v Visitor) Machines() map[string]string {
+	out := map[string]string{}
+	for _, s := range v.p.sites {
+		out[s.name] = fmt.Sprintf("10.77.%d.2", s.n)
+	}
+	return out
+}
+
+// Listen opens a port in the capital.
+func (v Visitor) Listen(addr string) (net.Listener, error) { return v.p.capital.listen(addr) }
+
 // CentreAddr is the centre's address, which nothing else of the province has.
 func (v Visitor) CentreAddr() string { return centreAddr }
 
