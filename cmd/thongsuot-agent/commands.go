@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -23,6 +24,11 @@ import (
 )
 
 func measure(ctx context.Context, cfg agent.Config, load func() (agent.Config, error), stderr io.Writer) int {
+	// The agent allocates little and its machine has little memory: a heap that
+	// is cleared twice as often costs no CPU that can be measured and saves 1.5 MB.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 	log := program.Log(stderr)
 	a, err := agent.New(cfg, version, log)
 	if err != nil {

@@ -12,15 +12,15 @@ import (
 	"thongsuot/lab/real"
 )
 
-// Pace of the timed faults, in seconds. Sites break one after the other, so
-// that no fault is taken for one of their common upstream, and at times that
-// fall differently into the five seconds between beats.
+// Pace of the timed faults, in seconds. One line is cut at a time, since a centre
+// that hears few of its sites doubts itself first, and at times that fall
+// differently into the five seconds between beats. A site's UPS goes on battery
+// halfway between its cuts.
 const (
 	alertSites = 6
 	firstCut   = 15
-	cutApart   = 11.3
-	lasts      = 45
-	again      = 240.0 // until the same site is cut again: what came late is judged by then
+	cutApart   = 30.7
+	lasts      = 25
 )
 
 const (
@@ -60,12 +60,11 @@ func alerts(ctx context.Context, b *run) error {
 // UPS bears between them.
 func alertScript(repeats int) string {
 	var out strings.Builder
-	sites := min(repeats, alertSites)
-	fmt.Fprintf(&out, "sites %[1]d\nisps %[1]d\nfeeders %[1]d\n", sites)
+	fmt.Fprintf(&out, "sites %[1]d\nisps %[1]d\nfeeders %[1]d\n", alertSites)
 	for i := range repeats {
-		at := firstCut + again*float64(i/sites) + cutApart*float64(i%sites)
-		fmt.Fprintf(&out, "at %.1fs site-%d %s for %ds label access\n", at, i%sites+1, cutLine, lasts)
-		fmt.Fprintf(&out, "at %.1fs site-%d ups battery for %ds label power\n", at+again/2, i%sites+1, lasts)
+		at := firstCut + cutApart*float64(i)
+		fmt.Fprintf(&out, "at %.1fs site-%d %s for %ds label access\n", at, i%alertSites+1, cutLine, lasts)
+		fmt.Fprintf(&out, "at %.1fs site-%d ups battery for %ds label power\n", at+cutApart*alertSites/2, i%alertSites+1, lasts)
 	}
 	return out.String()
 }
