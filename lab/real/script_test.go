@@ -1,6 +1,7 @@
 package real_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,25 @@ func TestBadScripts(t *testing.T) {
 	f("at 5s site-1 line down"+tail+"\nat 64s site-1 captive"+tail, "bad:2:", "line 1")
 	f("at 5s site-1 line down for 1s label access\nat 7100s site-1 line down for 200s label access", "at most 2h")
 	f("sites x\nisps y", "bad:1:", "bad:2:")
+}
+
+// Every fault that the lab can play stands in its table, and every script too.
+func TestReadme(t *testing.T) {
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range real.Samples() {
+		if !strings.Contains(string(b), "`"+name+"`") {
+			t.Errorf("README.md lacks the script %s", name)
+		}
+	}
+	numbered := strings.NewReplacer("site ", "site-N ", "isp ", "isp-N ", "feeder ", "feeder-N ")
+	for _, kind := range real.Kinds() {
+		if !strings.Contains(string(b), "`"+numbered.Replace(kind)) {
+			t.Errorf("README.md lacks the fault %s", kind)
+		}
+	}
 }
 
 // Every fault that the lab can play stands in a script that comes with it.

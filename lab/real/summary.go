@@ -46,6 +46,19 @@ const (
 	Missed    Score = "missed" // no incident though there was a fault
 )
 
+// Tally counts scores.
+type Tally map[Score]int
+
+func (t Tally) String() string {
+	var parts []string
+	for _, s := range []Score{Right, Coarse, Candidate, Unknown, Wrong, Missed} {
+		if t[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", t[s], s))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // Told counts what reached one receiver.
 type Told struct {
 	Receiver  string `json:"receiver"`
@@ -60,19 +73,23 @@ type Told struct {
 type Summary struct {
 	Script      string    `json:"script"`
 	Outcomes    []Outcome `json:"outcomes"`
+	Live        Tally     `json:"live"`        // of the outcomes
+	Final       Tally     `json:"final"`       // of the outcomes
 	Unexplained []string  `json:"unexplained"` // incidents that no fault explains
 	Told        []Told    `json:"told"`
 	Kept        []Kept    `json:"results"`
 }
 
 func (p *province) summary(ctx context.Context, t *transcript) (sum Summary, err error) {
-	sum = Summary{Script: p.script.Name, Outcomes: []Outcome{}, Unexplained: []string{}}
+	sum = Summary{Script: p.script.Name, Outcomes: []Outcome{}, Unexplained: []string{}, Live: Tally{}, Final: Tally{}}
 	explained := map[string]bool{}
 	for _, f := range p.script.Faults {
 		for _, site := range p.script.behind(f) {
 			o := t.outcome(f, site)
 			explained[o.Incident] = true
 			sum.Outcomes = append(sum.Outcomes, o)
+			sum.Live[o.LiveIs]++
+			sum.Final[o.FinalIs]++
 		}
 	}
 	last := map[string]seenChange{}
@@ -265,6 +282,7 @@ func (s Summary) Print(out io.Writer) {
 			delay(o.Seen), delay(o.Told), delay(o.Clear), cause(o.Live), o.LiveIs, cause(o.Final), o.FinalIs, each(o.Messages))
 	}
 	_ = w.Flush() // the reader went away
+	fmt.Fprintf(out, "\nlive:  %s\nfinal: %s\n", s.Live, s.Final)
 	for _, u := range s.Unexplained {
 		fmt.Fprintf(out, "no fault explains %s\n", u)
 	}
