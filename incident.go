@@ -185,16 +185,73 @@ func (v Verdict) Same(o Verdict) bool {
 	return true
 }
 
+// RegionKind says what sites share that fail together.
+type RegionKind string
+
+// The kinds of region.
+const (
+	RegionUpstream RegionKind = "upstream" // an aggregation route
+	RegionCarrier  RegionKind = "carrier"  // several routes of one carrier, or its way to the portal
+	RegionFeeder   RegionKind = "feeder"   // a medium-voltage feeder
+	RegionPortal   RegionKind = "portal"   // the portal, or another named service
+	RegionProvince RegionKind = "province" // most sites, over several carriers
+)
+
+// RegionKinds lists every kind of region.
+func RegionKinds() []RegionKind {
+	return []RegionKind{RegionUpstream, RegionCarrier, RegionFeeder, RegionPortal, RegionProvince}
+}
+
+// Region is what the members of a regional incident share.
+type Region struct {
+	Kind RegionKind `json:"kind"`
+	Name string     `json:"name,omitempty"` // of the route, carrier, feeder or service, as the registry or the probe has it
+}
+
+// Member is a site in a regional incident: when it was part of it, and what is
+// held to be wrong there.
+type Member struct {
+	Site       string     `json:"site"`
+	Incident   string     `json:"incident"` // its own record
+	From       time.Time  `json:"from"`
+	To         time.Time  `json:"to,omitzero"` // zero while it is part
+	State      State      `json:"state"`
+	Cause      Cause      `json:"cause"`
+	Confidence Confidence `json:"confidence"`
+}
+
 // Incident is a stretch of time in which a site was not up, with the verdict
 // held now. Its verdict changes; every change is a revision that is kept.
+//
+// What hits many sites at once is one regional incident: it has no site but a
+// region and members. Each member keeps a record of its own, which carries the
+// member's times, evidence and verdict and says in Part to which regional
+// incident it belongs. People are told of the regional incident only.
 type Incident struct {
 	ID       string    `json:"id"`
-	Site     string    `json:"site"` // code
+	Site     string    `json:"site,omitempty"` // code; "" for a regional incident
 	Start    time.Time `json:"start"`
 	End      time.Time `json:"end,omitzero"` // zero while it goes on
 	Verdict  Verdict   `json:"verdict"`
 	Worst    State     `json:"worst"`    // worst state so far
 	Revision int       `json:"revision"` // 1 when opened
+
+	Region  Region   `json:"region,omitzero"`   // of a regional incident, and of a record that is part of one
+	Members []Member `json:"members,omitempty"` // of a regional incident, by site
+	Part    string   `json:"part,omitempty"`    // ID of the regional incident that tells of this one
+}
+
+// Regional reports whether the incident is that of many sites.
+func (i Incident) Regional() bool { return i.Site == "" }
+
+// Hit counts the members of a regional incident, and those that are still part.
+func (i Incident) Hit() (members, still int) {
+	for _, m := range i.Members {
+		if m.To.IsZero() {
+			still++
+		}
+	}
+	return len(i.Members), still
 }
 
 // Open reports whether the incident goes on.
@@ -209,21 +266,29 @@ const (
 	ChangeWorse   ChangeKind = "worse"
 	ChangeBetter  ChangeKind = "better"
 	ChangeCause   ChangeKind = "cause"   // another cause, or another confidence in it
+	ChangeMembers ChangeKind = "members" // members joined a regional incident or recovered
 	ChangeClosed  ChangeKind = "closed"  // ended
 	ChangeRevised ChangeKind = "revised" // corrected after its end
 )
-
-// Rouses reports whether people must be called to the change: an edit of a
-// message rouses nobody.
-func (k ChangeKind) Rouses() bool {
-	return k != ChangeBetter && k != ChangeRevised
-}
 
 // Change is one revision of an incident. Incident is as it is after it.
 type Change struct {
 	Kind     ChangeKind `json:"kind"`
 	At       time.Time  `json:"at"` // event time of what caused it
 	Incident Incident   `json:"incident"`
+	Because  []Evidence `json:"because,omitempty"` // what is new and brought it about
+}
+
+// Rouses reports whether people must be called to the change: an edit of a
+// message rouses nobody, and of the parts of a regional incident it alone
+// tells.
+func (c Change) Rouses() bool {
+	switch c.Kind {
+	case ChangeBetter, ChangeRevised, ChangeMembers:
+		return false
+	default:
+		return c.Incident.Part == ""
+	}
 }
 
 // Key names the change once and for ever.

@@ -59,6 +59,7 @@ func TestEveryWordIsListed(t *testing.T) {
 	sameWords(t, "reason.go", "Reason", thongsuot.Reasons())
 	sameWords(t, "incident.go", "State", thongsuot.States())
 	sameWords(t, "incident.go", "Cause", thongsuot.Causes())
+	sameWords(t, "incident.go", "RegionKind", thongsuot.RegionKinds())
 	sameWords(t, "site.go", "SiteKind", thongsuot.SiteKinds())
 }
 

@@ -72,6 +72,6 @@ func (s story) rouses(d thongsuot.Delivery) bool {
 		}
 	}
 	return slices.ContainsFunc(s.changes, func(c thongsuot.Change) bool {
-		return c.Incident.Revision > told && c.Incident.Revision <= d.Revision && c.Kind.Rouses()
+		return c.Incident.Revision > told && c.Incident.Revision <= d.Revision && c.Rouses()
 	})
 }

@@ -101,11 +101,7 @@ func (d *Dispatcher) send(ctx context.Context, n Notifier, dl thongsuot.Delivery
 			err = &notice.Error{Class: notice.Permanent, Err: fmt.Errorf("panic: %v", p)}
 		}
 	}()
-	site, ok := d.sites(c.Incident.Site)
-	if !ok {
-		site = thongsuot.Site{Code: c.Incident.Site, Name: c.Incident.Site}
-	}
-	m := d.render.message(c, site, dl.Receiver, dl.Why)
+	m := d.render.message(c, dl.Receiver, dl.Why)
 	m.Ref = s.ref()
 	m.MayExist = s.tried()
 	m.Earliest = s.earliest()

@@ -55,7 +55,7 @@ func New(cfg Config, notifiers map[string][]Notifier, ledger Ledger, sites Sites
 		notifiers: notifiers,
 		ledger:    ledger,
 		sites:     sites,
-		render:    renderer{lang: lang.Parse(cfg.Language), zone: zone, pageURL: cfg.PageURL},
+		render:    renderer{lang: lang.Parse(cfg.Language), zone: zone, pageURL: cfg.PageURL, sites: sites},
 		log:       log,
 		metrics:   newMetrics(reg),
 		wake:      make(chan struct{}, 1),

@@ -3,6 +3,7 @@ package alerting
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"thongsuot"
@@ -10,20 +11,40 @@ import (
 	"thongsuot/lang"
 )
 
-// maxEvidence bounds the evidence in a message: the page shows the rest.
-const maxEvidence = 8
+// Bounds of what a message holds: the page shows the rest.
+const (
+	maxEvidence = 8
+	maxBecause  = 2
+	maxNames    = 12 // of members
+)
 
 // renderer puts changes into words.
 type renderer struct {
 	lang    lang.Lang
 	zone    *time.Location
 	pageURL string
+	sites   Sites
+}
+
+// place is the site of an incident, or what its members share, in words.
+func (r renderer) place(i thongsuot.Incident) string {
+	if i.Regional() {
+		return r.lang.Region(i.Region, len(i.Members))
+	}
+	return r.site(i.Site)
+}
+
+func (r renderer) site(code string) string {
+	if site, ok := r.sites(code); ok {
+		return r.lang.Site(site)
+	}
+	return code // left the registry since
 }
 
 // message is the change in words for one receiver.
-func (r renderer) message(c thongsuot.Change, site thongsuot.Site, receiver, why string) notice.Message {
+func (r renderer) message(c thongsuot.Change, receiver, why string) notice.Message {
 	i := c.Incident
-	name := r.lang.Site(site)
+	name := r.place(i)
 	m := notice.Message{
 		Incident: i.ID,
 		Revision: i.Revision,
@@ -32,7 +53,7 @@ func (r renderer) message(c thongsuot.Change, site thongsuot.Site, receiver, why
 		Open:     i.Open(),
 		Site:     name,
 		Title:    r.title(c, name),
-		Lines:    r.lines(i),
+		Lines:    r.lines(c),
 		Evidence: r.evidence(i.Verdict.Evidence),
 		Why:      r.lang.T("alert.why."+why, receiver),
 		Link:     r.link(i.ID),
@@ -66,7 +87,8 @@ func (r renderer) summary(c thongsuot.Change, name string) string {
 	}
 }
 
-func (r renderer) lines(i thongsuot.Incident) []string {
+func (r renderer) lines(c thongsuot.Change) []string {
+	i := c.Incident
 	start := r.lang.Moment(i.Start, r.zone)
 	lines := []string{r.lang.T("alert.cause", r.cause(i.Verdict))}
 	if i.Open() {
@@ -76,6 +98,58 @@ func (r renderer) lines(i thongsuot.Incident) []string {
 	}
 	if i.Verdict.Planned {
 		lines = append(lines, r.lang.T("alert.planned"))
+	}
+	if i.Part != "" {
+		lines = append(lines, r.lang.T("alert.part", r.lang.Region(i.Region, 0)))
+	}
+	if because := r.because(c); because != "" {
+		lines = append(lines, r.lang.T("alert.because", because))
+	}
+	return append(lines, r.members(i)...)
+}
+
+// because is what brought about a change of mind.
+func (r renderer) because(c thongsuot.Change) string {
+	if c.Kind == thongsuot.ChangeOpened || c.Kind == thongsuot.ChangeMembers {
+		return ""
+	}
+	var words []string
+	for _, e := range c.Because[:min(len(c.Because), maxBecause)] {
+		words = append(words, r.lang.Evidence(e, r.zone))
+	}
+	return strings.Join(words, "; ")
+}
+
+// members names those of a regional incident that are not back yet, or all
+// when all are.
+func (r renderer) members(i thongsuot.Incident) []string {
+	if !i.Regional() {
+		return nil
+	}
+	all, still := i.Hit()
+	var names []string
+	for _, m := range i.Members {
+		if m.To.IsZero() || still == 0 {
+			names = append(names, r.site(m.Site))
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		switch {
+		case lang.Less(a, b):
+			return -1
+		case lang.Less(b, a):
+			return 1
+		default:
+			return 0
+		}
+	})
+	text := strings.Join(names[:min(len(names), maxNames)], ", ")
+	if more := len(names) - maxNames; more > 0 {
+		text = r.lang.T("alert.members.more", text, more)
+	}
+	lines := []string{r.lang.T("alert.members", text)}
+	if still > 0 && still < all {
+		lines = append(lines, r.lang.T("alert.members.back", all-still, all))
 	}
 	return lines
 }

@@ -26,6 +26,9 @@ func toldStates() []thongsuot.State {
 // its end.
 func (r Receiver) hears(c thongsuot.Change, site thongsuot.Site, told bool) (why string, ok bool) {
 	state := c.Incident.Verdict.State
+	if c.Incident.Part != "" {
+		return whyTold, told // the regional incident tells of it
+	}
 	// A site that left the registry has no kind: better told than not.
 	wanted := len(r.Kinds) == 0 || site.Kind == "" || slices.Contains(r.Kinds, site.Kind)
 	severe := slices.Contains(toldStates(), state) && (r.MinState == "" || state.Severity() >= r.MinState.Severity())

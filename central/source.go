@@ -143,7 +143,16 @@ func (s *source) Incident(ctx context.Context, id string) (dashboards.IncidentVi
 
 func (s *source) history(ctx context.Context, in thongsuot.Incident) (dashboards.IncidentView, error) {
 	v := dashboards.IncidentView{Centre: s.centre(), Incident: in}
-	v.Site, _ = s.registry.Current().Site(in.Site)
+	reg := s.registry.Current()
+	v.Site, _ = reg.Site(in.Site)
+	for _, m := range in.Members {
+		if v.Sites == nil {
+			v.Sites = map[string]thongsuot.Site{}
+		}
+		if site, ok := reg.Site(m.Site); ok {
+			v.Sites[m.Site] = site
+		}
+	}
 	if v.Site.Code == "" {
 		v.Site = thongsuot.Site{Code: in.Site, Name: in.Site} // left the registry since
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"thongsuot"
+	"thongsuot/lang"
 )
 
 // running is an incident as lists show it.
@@ -22,6 +23,9 @@ type running struct {
 const topEvidence = 4
 
 func (t *renderer) running(i thongsuot.Incident, s thongsuot.Site, at time.Time) running {
+	if i.Regional() {
+		s = thongsuot.Site{Name: t.lang.Region(i.Region, len(i.Members))}
+	}
 	r := running{Incident: i, Site: s, Look: t.look(i.Verdict.State), Path: incidentPath(i.ID)}
 	end := at
 	if !i.Open() {
@@ -47,8 +51,19 @@ type incidentModel struct {
 	Look       look // of the state now, or the worst there was
 	Now        look
 	Lasted     time.Duration
+	Whole      string // path of the regional incident that it is part of
+	Shared     string // what that is, in words
+	Members    []member
+	Still      int        // members that are not back
 	Changes    []revision // newest first
 	Deliveries []delivery // by revision
+}
+
+// member is a site of a regional incident.
+type member struct {
+	thongsuot.Member
+	Name, Path, Site string
+	Look             look
 }
 
 // revision is one change of an incident.
@@ -66,9 +81,17 @@ type delivery struct {
 func (t *renderer) incident(v IncidentView, now time.Time) incidentModel {
 	r := t.running(v.Incident, v.Site, v.At)
 	m := incidentModel{
-		Banner: t.banner(v.Centre, now), Incident: v.Incident, Site: v.Site, SitePath: sitePath(v.Site.Code),
+		Banner: t.banner(v.Centre, now), Incident: v.Incident, Site: r.Site, SitePath: sitePath(v.Site.Code),
 		Path: r.Path, Look: r.Look, Lasted: r.Lasted, Now: t.look(v.Incident.Verdict.State),
 	}
+	if v.Incident.Regional() {
+		m.SitePath = "/"
+	}
+	if v.Incident.Part != "" {
+		m.Whole, m.Shared = incidentPath(v.Incident.Part), t.lang.Region(v.Incident.Region, 0)
+	}
+	m.Members = t.members(v)
+	_, m.Still = v.Incident.Hit()
 	for _, c := range slices.Backward(v.Changes) {
 		rev := revision{Change: c, Look: t.look(c.Incident.Verdict.State)}
 		if c.Kind == thongsuot.ChangeClosed {
@@ -80,6 +103,33 @@ func (t *renderer) incident(v IncidentView, now time.Time) incidentModel {
 		m.Deliveries = append(m.Deliveries, delivery{d, t.delivered(d.State)})
 	}
 	return m
+}
+
+// members are those of a regional incident, the ones that are not back first.
+func (t *renderer) members(v IncidentView) (all []member) {
+	for _, m := range v.Incident.Members {
+		name := m.Site
+		if s, ok := v.Sites[m.Site]; ok {
+			name = t.lang.Site(s)
+		}
+		all = append(all, member{m, name, incidentPath(m.Incident), sitePath(m.Site), t.look(m.State)})
+	}
+	slices.SortStableFunc(all, func(a, b member) int {
+		switch {
+		case a.To.IsZero() != b.To.IsZero():
+			if a.To.IsZero() {
+				return -1
+			}
+			return 1
+		case lang.Less(a.Name, b.Name):
+			return -1
+		case lang.Less(b.Name, a.Name):
+			return 1
+		default:
+			return 0
+		}
+	})
+	return all
 }
 
 // delivered is how the state of a message is shown.

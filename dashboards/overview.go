@@ -117,7 +117,7 @@ func (t *renderer) overview(v Overview, now time.Time) overviewModel {
 	var going []running
 	for _, i := range inOrder(v.Recent) {
 		s, ok := byCode[i.Site]
-		if ok && i.Open() && s.Site.Counted() {
+		if i.Open() && (i.Regional() || ok && s.Site.Counted() && i.Part == "") {
 			going = append(going, t.running(i, s.Site, v.At))
 		}
 	}

@@ -113,7 +113,8 @@ func (t Track) points(name string) []Point {
 type IncidentView struct {
 	Centre
 	Incident   thongsuot.Incident
-	Site       thongsuot.Site
-	Changes    []thongsuot.Change   // by revision
-	Deliveries []thongsuot.Delivery // messages sent, to be sent, or given up
+	Site       thongsuot.Site            // zero for a regional incident
+	Sites      map[string]thongsuot.Site // of the members of a regional incident, by code
+	Changes    []thongsuot.Change        // by revision
+	Deliveries []thongsuot.Delivery      // messages sent, to be sent, or given up
 }

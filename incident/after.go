@@ -170,15 +170,19 @@ func (e *Engine) review(s *site, now time.Time) []thongsuot.Change {
 	}
 	g.Touched = time.Time{}
 	f := g.facts()
-	e.neighbours(s, g.Since, now, &f, &g.With)
+	if !g.Alone {
+		e.neighbours(s, g.Since, now, &f, &g.With)
+	}
 	v := Attribute(f)
 	if v.Same(g.Incident.Verdict) {
 		return nil
 	}
 	v.Evidence = append(g.evidence(), e.others(s, f)...)
+	because := newIn(v.Evidence, g.Incident.Verdict.Evidence)
 	g.Incident.Verdict = v
 	g.Incident.Revision++
-	return []thongsuot.Change{{Kind: thongsuot.ChangeRevised, At: g.End, Incident: *g.Incident}}
+	e.revised(*g.Incident)
+	return []thongsuot.Change{{Kind: thongsuot.ChangeRevised, At: g.End, Incident: *g.Incident, Because: because}}
 }
 
 // facts are what is known of a silence that is over.

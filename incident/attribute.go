@@ -79,9 +79,11 @@ func silent(f Facts) thongsuot.Verdict {
 		return verdict(down, power, thongsuot.SubNetworkGearUnpowered, likely, power, access)
 	case f.Words == WordsAgentStop:
 		return verdict(unknown, thongsuot.CauseAgent, "", certain)
-	case f.upstreamTogether():
+	case f.Province && !f.feederTogether():
+		return verdict(down, thongsuot.CauseUnknown, "", possible, power, thongsuot.CauseUpstream)
+	case f.upstreamTogether() && !f.Province:
 		return verdict(down, thongsuot.CauseUpstream, "", certain)
-	case f.UpstreamDown >= peersAtLeast:
+	case f.UpstreamDown >= peersAtLeast && !f.Province:
 		return verdict(down, thongsuot.CauseUpstream, "", likely, thongsuot.CauseUpstream, access)
 	case !u.Known && f.feederTogether():
 		return verdict(down, power, "", likely, power, access)

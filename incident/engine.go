@@ -109,6 +109,7 @@ type Engine struct {
 	inOffice func(site string, t time.Time) bool
 
 	byUpstream, byFeeder map[string][]string // codes of the sites that share fate; none under ""
+	regions              []*region           // incidents of many sites: those that go on, and those of the last day
 
 	lastTick time.Time // of the centre's clock
 	grace    time.Time // silence counts from here at the earliest: start or stall of the centre
@@ -151,12 +152,15 @@ func (e *Engine) SetSites(list []thongsuot.Site, inOffice func(site string, t ti
 	var changes []thongsuot.Change
 	for _, code := range e.order {
 		if s := e.sites[code]; !active[code] {
-			changes = append(changes, s.settle(up(), now)...)
+			was := s.Open
+			closed := s.settle(up(), nil, now)
+			e.follow(s, was, closed)
+			changes = append(changes, closed...)
 			delete(e.sites, code)
 		}
 	}
 	e.sort()
-	return changes
+	return append(changes, e.settleRegions(now, true)...)
 }
 
 // sort puts the sites into one order, and looks at all of them at the next tick.
@@ -189,6 +193,7 @@ func (e *Engine) Observe(o Observation) []thongsuot.Change {
 	}
 	changes := e.step(s, o.At, end)
 	e.wakeFor(s)
+	changes = append(changes, e.settleRegions(o.At, false)...)
 	return changes
 }
 
@@ -209,6 +214,7 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 			changes = append(changes, e.step(s, now, now)...)
 		}
 	}
+	e.release(now)
 	if e.stirred {
 		e.stirred = false
 		for _, s := range e.list {
@@ -217,7 +223,8 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 			}
 		}
 	}
-	e.wake = now.Add(idle)
+	changes = append(changes, e.settleRegions(now, true)...)
+	e.wake = e.nextRegion(now)
 	for _, s := range e.list {
 		e.wake = earlier(e.wake, s.due)
 	}
@@ -226,7 +233,12 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 
 // step judges one site at now. at is the event time of what brought it about.
 func (e *Engine) step(s *site, now, at time.Time) []thongsuot.Change {
-	changes := append(s.settle(e.judge(s, now), at), e.review(s, now)...)
+	j := e.judge(s, now)
+	was := s.Open
+	r := e.joins(s, &j, now)
+	changes := s.settle(j, r, at)
+	e.follow(s, was, changes)
+	changes = append(changes, e.review(s, now)...)
 	if e.show(s, now) {
 		e.stirred = true
 	}

@@ -16,6 +16,7 @@ type Facts struct {
 
 	// The centre and the province.
 	CentreSick bool // the centre's own self-check, line or reference probes are bad
+	Province   bool // most sites fell silent, over several carriers, while the centre is well
 
 	// Neighbours. Onsets count when within three minutes of this one's.
 	UpstreamPeers, UpstreamDown  int // other sites on the aggregation route, and those that went silent too

@@ -20,8 +20,9 @@ const (
 // judged is a verdict with the event time since which it holds.
 type judged struct {
 	thongsuot.Verdict
-	since time.Time
-	hold  bool // nothing can be said now: what was held before stands
+	since  time.Time
+	region thongsuot.Region // whose members fail together; zero for the site alone
+	hold   bool             // nothing can be said now: what was held before stands
 }
 
 func up() judged {
@@ -65,6 +66,10 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 	if f.beyondGone() {
 		e.neighbours(s, earliestSince(failing), now, &f, &company{})
 	}
+	if f.UPS.OnBattery && !f.beyondGone() {
+		e.neighbours(s, s.Power.Since, now, &f, &company{})
+		f.UpstreamDown = 0 // the line is fine
+	}
 	if f.Portal.gone() || slices.ContainsFunc(sees.portalUp, (*target).pageSlow) {
 		e.vote(now, &f)
 	}
@@ -75,15 +80,15 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		v.Evidence = []thongsuot.Evidence{{Code: thongsuot.EvidenceVoltage, At: low.At, Probe: low.Probe, Value: mean, Detail: low.Detail}}
 		return judged{Verdict: v, since: low.At.Add(-voltageWindow)}
 	case v.State == thongsuot.StateAtRisk:
-		v.Evidence = s.Power.evidence()
-		return judged{Verdict: v, since: s.Power.Since}
+		v.Evidence = append(s.Power.evidence(), e.others(s, f)...)
+		return judged{Verdict: v, since: s.Power.Since, region: e.region(s, f, v, now)}
 	case v.State != thongsuot.StateUp:
 		poor := sees.poor()
 		v.Evidence = slices.Concat(sees.evidence(), poorEvidence(poor, now), v.Evidence, e.others(s, f))
 		if v.State == thongsuot.StateDegraded {
-			return judged{Verdict: v, since: earliestPoor(poor)}
+			return judged{Verdict: v, since: earliestPoor(poor), region: e.region(s, f, v, now)}
 		}
-		return judged{Verdict: v, since: sees.onset(f)}
+		return judged{Verdict: v, since: sees.onset(f), region: e.region(s, f, v, now)}
 	case len(sees.hostsDown) > 0:
 		// One host that used to answer is gone while others answer: its own
 		// fault or that of the way to it. The counter may still work.

@@ -18,6 +18,7 @@ type silence struct {
 	Said  Beat      `json:"said"`
 	Power power     `json:"power"`
 	With  company   `json:"with"`
+	Alone bool      `json:"alone,omitempty"` // the others are long back: their silence explains it no longer
 }
 
 // unheard is how many beats in a row have not come, given the tries within
@@ -51,10 +52,13 @@ func (e *Engine) judgeSilent(s *site, unheard int, now time.Time) judged {
 	q := s.Silent
 	f := q.facts()
 	f.Office = e.inOffice(s.Code, q.Since)
-	e.neighbours(s, q.Since, now, &f, &q.With)
+	if !q.Alone {
+		e.neighbours(s, q.Since, now, &f, &q.With)
+		f.Province, f.CentreSick = e.province(now)
+	}
 	v := Attribute(f)
 	v.Evidence = append(q.evidence(unheard), e.others(s, f)...)
-	return judged{Verdict: v, since: q.Since}
+	return judged{Verdict: v, since: q.Since, region: e.region(s, f, v, now)}
 }
 
 // facts are what is known of a silence while it lasts.

@@ -3,6 +3,7 @@ package incident
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"thongsuot"
@@ -85,13 +86,14 @@ func (s *site) fromVersion2() {
 }
 
 type snapshot struct {
-	Version int     `json:"version"`
-	Sites   []*site `json:"sites"`
+	Version int       `json:"version"`
+	Sites   []*site   `json:"sites"`
+	Regions []*region `json:"regions,omitempty"`
 }
 
 // Snapshot is the whole memory of the engine, to be restored after a restart.
 func (e *Engine) Snapshot() ([]byte, error) {
-	snap := snapshot{Version: snapshotVersion}
+	snap := snapshot{Version: snapshotVersion, Regions: e.regions}
 	for _, code := range e.order {
 		snap.Sites = append(snap.Sites, e.sites[code])
 	}
@@ -115,6 +117,7 @@ func (e *Engine) Restore(b []byte, open []thongsuot.Incident, now time.Time) err
 		if snap.Version < oldestSnapshot || snap.Version > snapshotVersion {
 			return fmt.Errorf("restore the incident engine: snapshot of version %d, this program reads %d to %d", snap.Version, oldestSnapshot, snapshotVersion)
 		}
+		e.regions = slices.DeleteFunc(snap.Regions, func(r *region) bool { return r.Incident.Open() }) // those on record follow
 		for _, s := range snap.Sites {
 			if e.sites[s.Code] != nil {
 				if s.Targets == nil {
@@ -132,8 +135,11 @@ func (e *Engine) Restore(b []byte, open []thongsuot.Incident, now time.Time) err
 	for _, in := range open {
 		if s := e.sites[in.Site]; s != nil {
 			s.adopt(in)
+		} else if in.Regional() {
+			e.regions = append(e.regions, &region{Incident: in, Eased: in.Start})
 		}
 	}
+	e.reconcile(open)
 	for _, code := range e.order {
 		if s := e.sites[code]; s.Open == nil && s.Verdict.State != thongsuot.StateUp {
 			s.Verdict, s.Silent = up().Verdict, nil // its end was recorded after the snapshot
@@ -142,6 +148,24 @@ func (e *Engine) Restore(b []byte, open []thongsuot.Incident, now time.Time) err
 	e.grace, e.lastTick = now, now
 	e.sort()
 	return nil
+}
+
+// reconcile ends the membership of sites whose own record is no open part of
+// the regional incident: the two were not written at the same instant.
+func (e *Engine) reconcile(open []thongsuot.Incident) {
+	for _, r := range e.regions {
+		if !r.Incident.Open() {
+			continue
+		}
+		for i := range r.Incident.Members {
+			m := &r.Incident.Members[i]
+			part := slices.ContainsFunc(open, func(in thongsuot.Incident) bool { return in.ID == m.Incident && in.Part == r.Incident.ID })
+			if m.To.IsZero() && !part {
+				m.To, r.dirty = later(e.lastTick, m.From), true
+			}
+			r.Eased = later(r.Eased, m.To)
+		}
+	}
 }
 
 // adopt makes in the site's open incident.

@@ -9,6 +9,13 @@ var english = map[string]string{
 	"state.off":      "off as expected",
 	"state.unknown":  "not known",
 
+	"region.upstream": "upstream route %s",
+	"region.carrier":  "carrier %s",
+	"region.feeder":   "feeder %s",
+	"region.portal":   "online service",
+	"region.province": "many sites of the province",
+	"region.of":       "%s (%d sites)",
+
 	"cause.none":     "none",
 	"cause.power":    "power outage",
 	"cause.lan":      "local network",
@@ -141,6 +148,7 @@ var english = map[string]string{
 	"change.worse":   "worse",
 	"change.better":  "better",
 	"change.cause":   "cause reassessed",
+	"change.members": "affected sites updated",
 	"change.closed":  "resolved",
 	"change.revised": "corrected",
 
@@ -157,6 +165,11 @@ var english = map[string]string{
 	"alert.since":           "Since: %s",
 	"alert.lasted":          "From %s to %s, for %s",
 	"alert.planned":         "Part of work announced in advance",
+	"alert.because":         "New evidence: %s",
+	"alert.members":         "Sites: %s",
+	"alert.members.more":    "%s and %d more",
+	"alert.members.back":    "Back: %d of %d sites",
+	"alert.part":            "Part of a shared incident now: %s",
 	"alert.evidence":        "Evidence:",
 	"alert.evidence.more":   "and %d more",
 	"alert.link":            "Details",

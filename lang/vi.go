@@ -10,6 +10,13 @@ var vietnamese = map[string]string{
 	"state.off":      "đã tắt theo dự kiến",
 	"state.unknown":  "chưa rõ tình trạng",
 
+	"region.upstream": "tuyến truyền dẫn %s",
+	"region.carrier":  "nhà mạng %s",
+	"region.feeder":   "xuất tuyến %s",
+	"region.portal":   "dịch vụ trực tuyến",
+	"region.province": "nhiều nơi trên toàn tỉnh",
+	"region.of":       "%s (%d nơi)",
+
 	"cause.none":     "không có",
 	"cause.power":    "mất điện",
 	"cause.lan":      "mạng nội bộ",
@@ -142,6 +149,7 @@ var vietnamese = map[string]string{
 	"change.worse":   "nặng hơn",
 	"change.better":  "nhẹ hơn",
 	"change.cause":   "thay đổi nhận định nguyên nhân",
+	"change.members": "cập nhật các nơi bị ảnh hưởng",
 	"change.closed":  "đã khắc phục",
 	"change.revised": "đính chính",
 
@@ -158,6 +166,11 @@ var vietnamese = map[string]string{
 	"alert.since":           "Bắt đầu: %s",
 	"alert.lasted":          "Từ %s đến %s, kéo dài %s",
 	"alert.planned":         "Nằm trong kế hoạch đã được thông báo trước",
+	"alert.because":         "Căn cứ mới: %s",
+	"alert.members":         "Các nơi: %s",
+	"alert.members.more":    "%s và %d nơi khác",
+	"alert.members.back":    "Đã trở lại: %d trong %d nơi",
+	"alert.part":            "Đã gộp vào sự cố chung: %s",
 	"alert.evidence":        "Căn cứ:",
 	"alert.evidence.more":   "và %d căn cứ khác",
 	"alert.link":            "Xem chi tiết",

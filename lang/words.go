@@ -49,6 +49,22 @@ func (l Lang) Site(s thongsuot.Site) string {
 	return l.T("unit."+string(s.Unit), s.Name)
 }
 
+// Region is what the members of a regional incident share, and how many they
+// are: "tuyến truyền dẫn Di Linh (12 nơi)".
+func (l Lang) Region(r thongsuot.Region, members int) string {
+	name := l.T("region." + string(r.Kind))
+	switch r.Kind {
+	case thongsuot.RegionUpstream, thongsuot.RegionCarrier, thongsuot.RegionFeeder:
+		name = l.T("region."+string(r.Kind), r.Name)
+	case thongsuot.RegionPortal:
+		name = l.Probe(r.Name)
+	}
+	if members == 0 {
+		return name
+	}
+	return l.T("region.of", name, members)
+}
+
 // Candidates joins causes that fit, most likely first: "mất điện hoặc đường
 // truyền". A candidate that has no text here is shown as it is.
 func (l Lang) Candidates(causes []string) string {

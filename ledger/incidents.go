@@ -22,8 +22,8 @@ const goesOn = math.MaxInt64
 func (l *Ledger) Record(ctx context.Context, changes []thongsuot.Change) error {
 	bodies := make([][]byte, len(changes))
 	for i, c := range changes {
-		if c.Incident.ID == "" || c.Incident.Site == "" || c.Incident.Revision < 1 {
-			return fmt.Errorf("ledger: record change %q of site %q: id, site and a revision of 1 or more are needed", c.Key(), c.Incident.Site)
+		if c.Incident.ID == "" || c.Incident.Site == "" && c.Incident.Region.Kind == "" || c.Incident.Revision < 1 {
+			return fmt.Errorf("ledger: record change %q of site %q: id, site or region, and a revision of 1 or more are needed", c.Key(), c.Incident.Site)
 		}
 		var err error
 		if bodies[i], err = json.Marshal(c); err != nil {
@@ -72,7 +72,7 @@ func (l *Ledger) OpenIncidents(ctx context.Context) ([]thongsuot.Incident, error
 	return out, nil
 }
 
-// Incidents are those of a site ("" for every site) that overlap [from, to],
+// Incidents are those of a site ("" for every site and region) that overlap [from, to],
 // by their newest revision; one that goes on has no end. The newest start
 // comes first; of more than limit, the oldest are left out.
 func (l *Ledger) Incidents(ctx context.Context, site string, from, to time.Time, limit int) ([]thongsuot.Incident, error) {
