@@ -142,19 +142,24 @@ func (e *Engine) poll(now time.Time, f *Facts, view func(o *site) (seen PortalVi
 	}
 }
 
-// view is how the portal looks from one site. Who finds no name votes on its
-// resolver, not on the portal.
+// view is how the portal looks from one site. One failure is enough here, and a
+// rise that is not told yet: it is asked when another site is sure already.
+// Who finds no name votes on its resolver, not on the portal.
 func (v sight) view() PortalView {
-	switch {
-	case len(v.portalUp) > 0 && slices.ContainsFunc(v.portalUp, (*target).pageSlow):
-		return PortalSlow
-	case len(v.portalUp) > 0:
-		return PortalOK
-	case len(v.portalDown) > 0 && !nameFailure(v.portalDown[0]):
-		return PortalFails
-	default:
-		return PortalNotSeen
+	is := PortalNotSeen
+	for _, t := range slices.Concat(v.portalUp, v.portalDown) {
+		one := PortalOK
+		switch {
+		case t.Fails > 0 && nameFailure(t):
+			one = PortalNotSeen
+		case t.Fails > 0:
+			one = PortalFails
+		case t.pageSlow(), t.pageRising():
+			one = PortalSlow
+		}
+		is = better(is, one)
 	}
+	return is
 }
 
 // better is what several reference probes say together: one that can use the

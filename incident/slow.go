@@ -77,6 +77,14 @@ func (t *target) pageSlow() bool {
 	return (q.FirstByte.high() || q.Bulk.high()) && !q.Trip.high()
 }
 
+// pageRising reports whether the page may be about to be slow.
+func (t *target) pageRising() bool {
+	q := &t.Quality
+	return (q.FirstByte.rising() || q.Bulk.rising()) && !q.Trip.rising()
+}
+
+func (d *delay) rising() bool { return d != nil && (d.High || d.Acute > 0 || d.Sum > cusumAlarm/2) }
+
 // since is when the target began to answer badly.
 func (q *quality) since() (at time.Time) {
 	earlier := func(t time.Time, holds bool) {

@@ -166,3 +166,23 @@ func TestNoSuchIncident(t *testing.T) {
 		t.Errorf("read %v, %v", cs, ds)
 	}
 }
+
+// A regional incident has no site; it is found with those of all sites alone.
+func TestRegionalIncidentIsKept(t *testing.T) {
+	l, _ := fresh(t)
+	c := thongsuot.Change{Kind: thongsuot.ChangeOpened, At: begin, Incident: thongsuot.Incident{
+		ID: "upstream-1", Start: begin, Revision: 1, Region: thongsuot.Region{Kind: thongsuot.RegionUpstream, Name: "Di Linh"},
+		Members: []thongsuot.Member{{Site: "25051", Incident: "a", From: begin}},
+	}}
+	if err := l.Record(t.Context(), []thongsuot.Change{c}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := l.OpenIncidents(t.Context())
+	if err != nil || len(all) != 1 || !reflect.DeepEqual(all[0], c.Incident) {
+		t.Errorf("%+v, %v", all, err)
+	}
+	own, err := l.Incidents(t.Context(), "25051", begin, begin, 10)
+	if err != nil || len(own) != 0 {
+		t.Errorf("%+v, %v", own, err)
+	}
+}

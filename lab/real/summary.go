@@ -87,6 +87,9 @@ func (p *province) summary(ctx context.Context, t *transcript) (sum Summary, err
 		for _, site := range p.script.behind(f) {
 			o := t.outcome(f, site)
 			explained[o.Incident] = true
+			for _, part := range t.parts(o.Incident) {
+				explained[part] = true
+			}
 			sum.Outcomes = append(sum.Outcomes, o)
 			sum.Live[o.LiveIs]++
 			sum.Final[o.FinalIs]++
@@ -159,8 +162,9 @@ func (t *transcript) outcome(f Fault, site string) Outcome {
 	final := best[len(best)-1].Incident.Verdict
 	o.Live, o.LiveIs = describe(live.Incident.Verdict), score(f.Label, live.Incident.Verdict)
 	o.Final, o.FinalIs = describe(final), score(f.Label, final)
+	about := append(t.parts(o.Incident), o.Incident)
 	for _, m := range t.posts {
-		if m.incident != o.Incident {
+		if !slices.Contains(about, m.incident) {
 			continue
 		}
 		if m.what == EventMessage {
@@ -171,6 +175,16 @@ func (t *transcript) outcome(f Fault, site string) Outcome {
 		}
 	}
 	return o
+}
+
+// parts are the regional incidents that an incident was part of: they tell of it.
+func (t *transcript) parts(incident string) (out []string) {
+	for _, c := range t.changes {
+		if part := c.Incident.Part; c.Incident.ID == incident && part != "" && !slices.Contains(out, part) {
+			out = append(out, part)
+		}
+	}
+	return out
 }
 
 func since(from, to time.Time) *float64 {
