@@ -195,11 +195,12 @@ const (
 	RegionFeeder   RegionKind = "feeder"   // a medium-voltage feeder
 	RegionPortal   RegionKind = "portal"   // the portal, or another named service
 	RegionProvince RegionKind = "province" // most sites, over several carriers
+	RegionFlapping RegionKind = "flapping" // one site that goes and comes: its members are its outages
 )
 
 // RegionKinds lists every kind of region.
 func RegionKinds() []RegionKind {
-	return []RegionKind{RegionUpstream, RegionCarrier, RegionFeeder, RegionPortal, RegionProvince}
+	return []RegionKind{RegionUpstream, RegionCarrier, RegionFeeder, RegionPortal, RegionProvince, RegionFlapping}
 }
 
 // Region is what the members of a regional incident share.
@@ -226,10 +227,12 @@ type Member struct {
 // What hits many sites at once is one regional incident: it has no site but a
 // region and members. Each member keeps a record of its own, which carries the
 // member's times, evidence and verdict and says in Part to which regional
-// incident it belongs. People are told of the regional incident only.
+// incident it belongs. People are told of the regional incident only. A site
+// that goes and comes is told of in the same way: the incident is the site's,
+// its members are its outages.
 type Incident struct {
 	ID       string    `json:"id"`
-	Site     string    `json:"site,omitempty"` // code; "" for a regional incident
+	Site     string    `json:"site,omitempty"` // code; "" for one of many sites
 	Start    time.Time `json:"start"`
 	End      time.Time `json:"end,omitzero"` // zero while it goes on
 	Verdict  Verdict   `json:"verdict"`
@@ -241,8 +244,9 @@ type Incident struct {
 	Part    string   `json:"part,omitempty"`    // ID of the regional incident that tells of this one
 }
 
-// Regional reports whether the incident is that of many sites.
-func (i Incident) Regional() bool { return i.Site == "" }
+// Regional reports whether the incident is a whole with members, and not the
+// record of one outage at one site.
+func (i Incident) Regional() bool { return i.Region.Kind != "" && i.Part == "" }
 
 // Hit counts the members of a regional incident, and those that are still part.
 func (i Incident) Hit() (members, still int) {

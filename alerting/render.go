@@ -29,7 +29,7 @@ type renderer struct {
 // place is the site of an incident, or what its members share, in words.
 func (r renderer) place(i thongsuot.Incident) string {
 	if i.Regional() {
-		return r.lang.Region(i.Region, len(i.Members))
+		return r.lang.Whole(i, r.site(i.Site))
 	}
 	return r.site(i.Site)
 }
@@ -123,7 +123,7 @@ func (r renderer) because(c thongsuot.Change) string {
 // members names those of a regional incident that are not back yet, or all
 // when all are.
 func (r renderer) members(i thongsuot.Incident) []string {
-	if !i.Regional() {
+	if !i.Regional() || i.Region.Kind == thongsuot.RegionFlapping {
 		return nil
 	}
 	all, still := i.Hit()

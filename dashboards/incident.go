@@ -24,7 +24,7 @@ const topEvidence = 4
 
 func (t *renderer) running(i thongsuot.Incident, s thongsuot.Site, at time.Time) running {
 	if i.Regional() {
-		s = thongsuot.Site{Name: t.lang.Region(i.Region, len(i.Members))}
+		s = thongsuot.Site{Name: t.lang.Whole(i, t.lang.Site(s)), Code: s.Code}
 	}
 	r := running{Incident: i, Site: s, Look: t.look(i.Verdict.State), Path: incidentPath(i.ID)}
 	end := at
@@ -84,7 +84,7 @@ func (t *renderer) incident(v IncidentView, now time.Time) incidentModel {
 		Banner: t.banner(v.Centre, now), Incident: v.Incident, Site: r.Site, SitePath: sitePath(v.Site.Code),
 		Path: r.Path, Look: r.Look, Lasted: r.Lasted, Now: t.look(v.Incident.Verdict.State),
 	}
-	if v.Incident.Regional() {
+	if v.Incident.Site == "" {
 		m.SitePath = "/"
 	}
 	if v.Incident.Part != "" {

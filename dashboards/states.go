@@ -34,6 +34,9 @@ func (t *renderer) states(v SiteView, span time.Duration) stateStrip {
 	}
 	var strip stateStrip
 	for _, i := range slices.Backward(v.Incidents) {
+		if i.Incident.Regional() {
+			continue // its members are drawn
+		}
 		for _, s := range stretches(i, f.To) {
 			if !s.To.IsZero() && !s.To.After(f.From) {
 				continue

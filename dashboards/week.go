@@ -55,7 +55,7 @@ func (t *renderer) week(sites map[string]Status, v Overview) week {
 	f.From = f.To.Add(-weekLength)
 	bySite := make(map[string][]thongsuot.Incident)
 	for _, i := range v.Recent {
-		if s, ok := sites[i.Site]; ok && s.Site.Counted() && (i.Open() || i.End.After(f.From)) {
+		if s, ok := sites[i.Site]; ok && !i.Regional() && s.Site.Counted() && (i.Open() || i.End.After(f.From)) {
 			bySite[i.Site] = append(bySite[i.Site], i)
 		}
 	}

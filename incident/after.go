@@ -170,6 +170,10 @@ func (e *Engine) review(s *site, now time.Time) []thongsuot.Change {
 	}
 	g.Touched = time.Time{}
 	f := g.facts()
+	if g.Incident.Worst != thongsuot.StateOff {
+		f.HabitOff = false // it was silent in office hours too
+		f.Office = f.Office || g.Incident.Worst == thongsuot.StateUnknown
+	}
 	if !g.Alone {
 		e.neighbours(s, g.Since, now, &f, &g.With)
 	}

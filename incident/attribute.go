@@ -91,7 +91,7 @@ func silent(f Facts) thongsuot.Verdict {
 		return verdict(unknown, thongsuot.CauseUnknown, "", possible, thongsuot.CauseLAN, thongsuot.CauseAgent, thongsuot.CauseHost)
 	case f.MainsSeen:
 		return verdict(down, access, "", likely, access, power)
-	case f.HabitOff:
+	case f.HabitOff && !u.Known:
 		return verdict(thongsuot.StateOff, thongsuot.CauseHost, "", possible)
 	default:
 		return verdict(down, thongsuot.CauseUnknown, "", possible, power, access)
@@ -329,6 +329,10 @@ func afterBoot(f Facts) thongsuot.Verdict {
 	switch {
 	case f.Words == WordsShutdownPower, f.OnBatteryIn:
 		return verdict(down, power, "", certain)
+	case f.Words == WordsShutdownUser && !f.Office:
+		return verdict(thongsuot.StateOff, host, "", certain)
+	case f.HabitOff && !f.UPS.Known && f.Clean != Yes && !f.feederTogether():
+		return verdict(thongsuot.StateOff, host, "", possible)
 	case f.Panic:
 		return verdict(unknown, host, "", thongsuot.ConfidenceHigh)
 	case f.Words == WordsShutdownUser, f.Words == WordsAgentStop, f.Clean == Yes: // a shutdown ends the agent too

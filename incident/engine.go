@@ -32,7 +32,7 @@ type Config struct {
 	FailRounds  int           `yaml:"fail_rounds"`  // failures in a row before a target is held to be down. Default 2
 	HoldBattery time.Duration `yaml:"hold_battery"` // how long on battery before it is told; self tests and clicks are shorter. Default 2s
 	Stale       time.Duration `yaml:"stale"`        // age at which a result is no evidence any more. Default 20m
-	Late        time.Duration `yaml:"late"`         // age on arrival from which a result is evidence of its time alone. Default 2m
+	Late        time.Duration `yaml:"late"`         // age on arrival from which a result is evidence of its time alone. Default 3m
 	Stall       time.Duration `yaml:"stall"`        // gap between ticks that shows the centre itself stood still. Default 5s
 	Calm        time.Duration `yaml:"calm"`         // how long what was slow is watched before it counts as over. Default 5m
 	Settle      time.Duration `yaml:"settle"`       // quiet time after late evidence before a closed incident is judged again. Default 15s
@@ -43,7 +43,7 @@ func DefaultConfig() Config {
 	return Config{
 		Beat: 5 * time.Second, Grace: 2 * time.Second, MinBeats: 2, MaxBeats: 12,
 		HealMemory: 7 * 24 * time.Hour, FailRounds: 2, HoldBattery: 2 * time.Second,
-		Stale: 20 * time.Minute, Late: 2 * time.Minute, Stall: 5 * time.Second, Calm: 5 * time.Minute, Settle: 15 * time.Second,
+		Stale: 20 * time.Minute, Late: 3 * time.Minute, Stall: 5 * time.Second, Calm: 5 * time.Minute, Settle: 15 * time.Second,
 	}
 }
 
@@ -78,6 +78,7 @@ type Observation struct {
 	Boot    string    // boot id of the machine now, "" when not told
 	Beat    *Beat     // nil when it is not a beat
 	Results []thongsuot.Result
+	Reached []bool // what the centre's own requests to the site's address came to, one after the other
 
 	// Every and Until let one observation stand for many: the same again each
 	// Every after At, until Until at the latest or until another one follows on
@@ -236,6 +237,9 @@ func (e *Engine) step(s *site, now, at time.Time) []thongsuot.Change {
 	j := e.judge(s, now)
 	was := s.Open
 	r := e.joins(s, &j, now)
+	if !j.at.IsZero() && s.Open != nil && s.Open.Verdict.State == thongsuot.StateOff {
+		at = j.at // it counts from when the office opened
+	}
 	changes := s.settle(j, r, at)
 	e.follow(s, was, changes)
 	changes = append(changes, e.review(s, now)...)

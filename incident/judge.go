@@ -22,6 +22,7 @@ type judged struct {
 	thongsuot.Verdict
 	since  time.Time
 	region thongsuot.Region // whose members fail together; zero for the site alone
+	at     time.Time        // event time of what changed it, where that is not now
 	hold   bool             // nothing can be said now: what was held before stands
 }
 

@@ -75,14 +75,21 @@ func (s *site) takesPart(now time.Time) bool {
 func (s *site) gone(now time.Time, e *Engine) (began time.Time, gone bool) {
 	switch {
 	case s.Silent != nil:
-		return s.Silent.Since, true
+		return s.Silent.Since, !s.Silent.explained()
 	case s.unheard(now, e.grace, e.cfg) >= 1:
 		return s.Heard, true
 	case s.Gap != nil:
-		return s.Gap.Since, true // back already; the caller compares the time
+		return s.Gap.Since, !s.Gap.explained() // back already; the caller compares the time
 	default:
 		return time.Time{}, false
 	}
+}
+
+// explained reports whether a silence has a cause of its own, so that it is no
+// sign of a common one: the site said goodbye, or is off every evening.
+func (q *silence) explained() bool {
+	w := q.words()
+	return w == WordsShutdownUser || w == WordsAgentStop || q.Outside && q.Habit
 }
 
 // onBatteryAt reports since when the site is, or last was, on battery.

@@ -17,7 +17,10 @@ const (
 	provinceSites = 10              // of those at least
 	provinceOver  = 2               // carriers
 	linger        = 5 * time.Minute // after the last recovery those that remain are part no longer, once half are back
-	regionMemory  = 24 * time.Hour  // how long a regional incident may be corrected by its members
+	flapStarts    = 3               // incidents of one site that begin within an hour are one that goes and comes
+	flapWithin    = time.Hour
+	flapQuiet     = 15 * time.Minute // after the last of them it is over
+	regionMemory  = 24 * time.Hour   // how long a regional incident may be corrected by its members
 )
 
 // region is an incident of many sites.
@@ -134,6 +137,8 @@ func (e *Engine) joins(s *site, j *judged, now time.Time) *region {
 			j.Verdict, j.region = s.Open.Verdict, held.Incident.Region
 		}
 		return held
+	case j.region.Kind == "" && s.Open == nil && s.flapping(*j):
+		j.region = thongsuot.Region{Kind: thongsuot.RegionFlapping, Name: s.Code}
 	case j.region.Kind == "":
 		return nil
 	}
@@ -141,9 +146,21 @@ func (e *Engine) joins(s *site, j *judged, now time.Time) *region {
 		return r
 	}
 	r := &region{Incident: thongsuot.Incident{Region: j.region, Start: j.since, Verdict: j.Verdict, Worst: j.State}}
+	if j.region.Kind == thongsuot.RegionFlapping {
+		r.Incident.Site = s.Code
+	}
 	r.Incident.ID = e.regionID(r.Incident)
 	e.regions = append(e.regions, r)
 	return r
+}
+
+// flaps reports whether a state counts among those that come and go.
+func flaps(s thongsuot.State) bool { return s.Severity() >= thongsuot.StateAtRisk.Severity() }
+
+// flapping reports whether what begins now is one of several within an hour.
+func (s *site) flapping(j judged) bool {
+	s.Begun = slices.DeleteFunc(s.Begun, func(t time.Time) bool { return j.since.Sub(t) > flapWithin })
+	return flaps(j.State) && len(s.Begun)+1 >= flapStarts
 }
 
 // surer reports whether a new verdict on a member tells more than that of its
@@ -242,13 +259,25 @@ func (e *Engine) release(now time.Time) {
 
 func (r *region) spent(now time.Time) bool {
 	members, still := r.Incident.Hit()
-	return r.Incident.Open() && still > 0 && 2*still <= members && now.Sub(r.Eased) > linger
+	return r.Incident.Open() && !r.flaps() && still > 0 && 2*still <= members && now.Sub(r.Eased) > linger
 }
 
-// nextRegion is when a region may be spent, at the latest after an idle time.
+func (r *region) flaps() bool { return r.Incident.Region.Kind == thongsuot.RegionFlapping }
+
+// calm reports whether a site that went and came has been well for a while.
+func (r *region) calm(now time.Time) bool {
+	_, still := r.Incident.Hit()
+	return r.flaps() && r.Incident.Open() && still == 0 && now.Sub(r.Eased) >= flapQuiet
+}
+
+// nextRegion is when a region may be spent or calm, at the latest after an
+// idle time.
 func (e *Engine) nextRegion(now time.Time) time.Time {
 	at := now.Add(idle)
 	for _, r := range e.regions {
+		if r.flaps() && r.Incident.Open() {
+			at = earlier(at, later(now.Add(1), r.Eased.Add(flapQuiet)))
+		}
 		if members, still := r.Incident.Hit(); still > 0 && 2*still <= members {
 			at = earlier(at, r.Eased.Add(linger+1))
 		}
@@ -262,9 +291,9 @@ func (e *Engine) nextRegion(now time.Time) time.Time {
 func (e *Engine) settleRegions(now time.Time, all bool) (changes []thongsuot.Change) {
 	for _, r := range e.regions {
 		switch {
-		case r.dirty && (all || r.Incident.Revision == 0):
+		case r.dirty && (all || r.Incident.Revision == 0), all && r.calm(now):
 			r.dirty = false
-			changes = append(changes, r.settle()...)
+			changes = append(changes, r.settle(now)...)
 		case r.dirty:
 			e.wake = time.Time{} // at the next tick
 		}
@@ -275,12 +304,15 @@ func (e *Engine) settleRegions(now time.Time, all bool) (changes []thongsuot.Cha
 	return changes
 }
 
-func (r *region) settle() []thongsuot.Change {
+func (r *region) settle(now time.Time) []thongsuot.Change {
 	in := &r.Incident
 	was := *in
 	_, still := in.Hit()
 	if in.Open() {
 		in.Verdict = r.verdict(still > 0)
+		if r.flaps() && still == 0 && !r.calm(now) {
+			in.Verdict.State = thongsuot.StateAtRisk // it works, until the next time
+		}
 	} else if v := r.verdict(false); v.Cause != in.Verdict.Cause || v.Confidence.Level() != in.Verdict.Confidence.Level() {
 		in.Verdict.Cause, in.Verdict.Confidence, in.Verdict.Candidates = v.Cause, v.Confidence, v.Candidates
 	} else {
@@ -299,9 +331,10 @@ func (r *region) settle() []thongsuot.Change {
 		c.Kind, c.At, c.Because = thongsuot.ChangeOpened, in.Start, nil
 	case !was.Open():
 		c.Kind, c.At = thongsuot.ChangeRevised, in.End
-	case still == 0:
+	case still == 0 && (!r.flaps() || r.calm(now)):
 		in.End = later(r.Eased, in.Start)
 		c.Kind, c.At = thongsuot.ChangeClosed, in.End
+	case r.flaps(): // that it goes and comes is told already
 	case is > w:
 		c.Kind = thongsuot.ChangeWorse
 	case is < w:

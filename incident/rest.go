@@ -2,6 +2,8 @@ package incident
 
 import (
 	"time"
+
+	"thongsuot"
 )
 
 // A site at which all is well, and one that is silent, are judged again only
@@ -64,6 +66,9 @@ func (s *site) nextChange(now time.Time, cfg Config) time.Time {
 	}
 	if s.Silent != nil {
 		consider(s.Heard.Add(heardWithin + 1)) // then it counts no longer among its neighbours
+	}
+	if s.Silent != nil && s.Verdict.State == thongsuot.StateOff {
+		consider(now.Add(offLook))
 	}
 	for _, t := range s.Targets {
 		consider(t.Fresh.Add(cfg.Stale + 1))

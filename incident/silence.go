@@ -12,13 +12,16 @@ const lowRuntime = 2 * time.Minute
 
 // silence is what was known when a site fell silent.
 type silence struct {
-	Since time.Time `json:"since"` // last sign of life
-	Start uint32    `json:"start"`
-	Boot  string    `json:"boot,omitempty"`
-	Said  Beat      `json:"said"`
-	Power power     `json:"power"`
-	With  company   `json:"with"`
-	Alone bool      `json:"alone,omitempty"` // the others are long back: their silence explains it no longer
+	Since   time.Time `json:"since"` // last sign of life
+	Start   uint32    `json:"start"`
+	Boot    string    `json:"boot,omitempty"`
+	Said    Beat      `json:"said"`
+	Power   power     `json:"power"`
+	With    company   `json:"with"`
+	Outside bool      `json:"outside,omitempty"` // it began outside office hours
+	Habit   bool      `json:"habit,omitempty"`   // at an hour at which the site is silent most evenings
+	WAN     Answer    `json:"wan,omitempty"`     // the centre's own check of the site's address since
+	Alone   bool      `json:"alone,omitempty"`   // the others are long back: their silence explains it no longer
 }
 
 // unheard is how many beats in a row have not come, given the tries within
@@ -38,8 +41,12 @@ func (b Beat) pace(cfg Config) time.Duration {
 
 // patience is how many unheard beats are told as silence: one more than the
 // longest run that healed by itself of late, so that a lossy line is given
-// time and a clean one none.
+// time and a clean one none. After last words, or with a battery at its end,
+// the first one that is missing says it.
 func (s *site) patience(cfg Config) int {
+	if s.Said.LowBattery || s.Said.ShuttingDown || s.Said.Stopping {
+		return 1
+	}
 	return min(max(s.Healed.longest()+1, cfg.MinBeats), cfg.MaxBeats)
 }
 
@@ -47,24 +54,31 @@ func (s *site) patience(cfg Config) int {
 // from its neighbours.
 func (e *Engine) judgeSilent(s *site, unheard int, now time.Time) judged {
 	if s.Silent == nil {
-		s.Silent = &silence{Since: s.Heard, Start: s.Start, Boot: s.Boot, Said: s.Said, Power: s.Power}
+		s.Silent = &silence{
+			Since: s.Heard, Start: s.Start, Boot: s.Boot, Said: s.Said, Power: s.Power,
+			Outside: !e.inOffice(s.Code, s.Heard), Habit: s.habit(s.Heard),
+		}
 	}
 	q := s.Silent
 	f := q.facts()
-	f.Office = e.inOffice(s.Code, q.Since)
+	f.WAN = q.WAN
+	opened := e.overslept(s.Code, q, now)
+	if !opened.IsZero() {
+		f.Office, f.HabitOff = true, false
+	}
 	if !q.Alone {
 		e.neighbours(s, q.Since, now, &f, &q.With)
 		f.Province, f.CentreSick = e.province(now)
 	}
 	v := Attribute(f)
 	v.Evidence = append(q.evidence(unheard), e.others(s, f)...)
-	return judged{Verdict: v, since: q.Since, region: e.region(s, f, v, now)}
+	return judged{Verdict: v, since: q.Since, region: e.region(s, f, v, now), at: opened}
 }
 
 // facts are what is known of a silence while it lasts.
 func (q *silence) facts() Facts {
 	return Facts{
-		Silent: true, Words: q.words(), MainsSeen: q.mainsSeen(),
+		Silent: true, Words: q.words(), Office: !q.Outside, HabitOff: q.Outside && q.Habit, MainsSeen: q.mainsSeen(),
 		UPS: UPS{Known: q.Power.Known, OnBattery: q.Power.OnBattery, Low: q.Power.Low, Concluded: q.Power.Concluded, Runtime: max(q.Power.Runtime-q.Since.Sub(q.Power.At), 0)},
 	}
 }

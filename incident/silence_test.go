@@ -174,6 +174,7 @@ func TestRestartOfTheAgentIsNoLossOfTheLine(t *testing.T) {
 		s.start++
 		s.run(time.Minute)
 	}
+	s.run(2 * time.Hour) // else it is one that goes and comes
 	s.changes = nil
 	s.mute = true
 	s.run(17 * time.Second).want("opened down unknown low")

@@ -39,6 +39,9 @@ type site struct {
 	Said    Beat               `json:"said"` // last beat
 	Power   power              `json:"power"`
 	Targets map[string]*target `json:"targets,omitempty"` // by name of the probe
+	Nights  []night            `json:"nights,omitempty"`  // silences of the last evenings
+	Begun   []time.Time        `json:"begun,omitempty"`   // of incidents within the last hour
+	Reach   reach              `json:"reach,omitzero"`    // of its address, from the centre
 	Healed  runs               `json:"healed,omitempty"`  // runs of unheard beats that ended by themselves
 
 	Silent  *silence            `json:"silent,omitempty"` // while silence is told
@@ -118,9 +121,15 @@ func newSite(code string) *site {
 // observe takes in an observation and tells whether there is anything to judge:
 // a beat like the one before it only says that all is as it was.
 func (s *site) observe(o Observation, grace time.Time, cfg Config) (news bool) {
-	news = len(o.Results) > 0 || s.Silent != nil || s.shown.gone || s.shown == (shown{}) || !s.Heard.After(grace) || o.Start != s.Start || o.Boot != "" && o.Boot != s.Boot
+	news = len(o.Results) > 0 || len(o.Reached) > 0 || s.Silent != nil || s.shown.gone || s.shown == (shown{}) || !s.Heard.After(grace) || o.Start != s.Start || o.Boot != "" && o.Boot != s.Boot
 	if o.Start != 0 {
 		s.hear(o, grace, cfg)
+	}
+	if len(o.Reached) > 0 {
+		s.Reach.add(o.Reached, s.Silent == nil && s.unheard(o.At, grace, cfg) == 0)
+		if s.Silent != nil {
+			s.Silent.WAN = s.Reach.answer()
+		}
 	}
 	return s.take(o, cfg) || news
 }
@@ -166,6 +175,7 @@ func (s *site) hear(o Observation, grace time.Time, cfg Config) {
 	}
 	s.forget(o.At, cfg)
 	if s.Silent != nil {
+		s.keepNight(s.Silent, o.At)
 		s.Gap = s.Silent.ended(o, s.Open)
 		s.Silent = nil
 	}
@@ -302,6 +312,9 @@ func (s *site) settle(j judged, r *region, at time.Time) []thongsuot.Change {
 	case s.Open == nil:
 		s.Open = &thongsuot.Incident{ID: s.newID(j.since), Site: s.Code, Start: j.since, Verdict: v, Worst: v.State, Revision: 1}
 		s.Open.Part, s.Open.Region = r.part()
+		if flaps(v.State) {
+			s.Begun = append(s.Begun, j.since)
+		}
 		return []thongsuot.Change{{Kind: thongsuot.ChangeOpened, At: j.since, Incident: *s.Open}}
 	case v.State == thongsuot.StateUp:
 		closed := *s.Open

@@ -133,10 +133,10 @@ func (e *Engine) Restore(b []byte, open []thongsuot.Incident, now time.Time) err
 		}
 	}
 	for _, in := range open {
-		if s := e.sites[in.Site]; s != nil {
-			s.adopt(in)
-		} else if in.Regional() {
+		if in.Regional() {
 			e.regions = append(e.regions, &region{Incident: in, Eased: in.Start})
+		} else if s := e.sites[in.Site]; s != nil {
+			s.adopt(in)
 		}
 	}
 	e.reconcile(open)

@@ -58,11 +58,22 @@ func (l Lang) Region(r thongsuot.Region, members int) string {
 		name = l.T("region."+string(r.Kind), r.Name)
 	case thongsuot.RegionPortal:
 		name = l.Probe(r.Name)
+	case thongsuot.RegionFlapping:
+		return l.T("region.flapping.short")
 	}
 	if members == 0 {
 		return name
 	}
 	return l.T("region.of", name, members)
+}
+
+// Whole is what a regional incident is about; site names the site that goes
+// and comes, where it is that.
+func (l Lang) Whole(i thongsuot.Incident, site string) string {
+	if i.Region.Kind == thongsuot.RegionFlapping {
+		return l.T("region.flapping", site, len(i.Members))
+	}
+	return l.Region(i.Region, len(i.Members))
 }
 
 // Candidates joins causes that fit, most likely first: "mất điện hoặc đường

@@ -196,7 +196,7 @@ func since(from, to time.Time) *float64 {
 func (t *transcript) stories(site string) (out [][]seenChange) {
 	index := map[string]int{}
 	for _, c := range t.changes {
-		if t.places[c.Incident.Site] != site {
+		if t.places[c.Incident.Site] != site || c.Incident.Regional() {
 			continue
 		}
 		i, known := index[c.Incident.ID]
