@@ -40,14 +40,15 @@ func (s *site) seeServices(now time.Time, cfg Config) (down []*target) {
 		if s.services == nil {
 			s.services = serviceViews{}
 		}
-		switch {
-		case t.Fails < cfg.FailRounds:
+		switch { // as with the portal, one failure is enough for its vote
+		case t.Fails == 0:
 			s.services[name] = PortalOK
 		case nameFailure(t):
 			s.services[name] = PortalNotSeen // its resolver's fault, as far as one can see
-			down = append(down, t)
 		default:
 			s.services[name] = PortalFails
+		}
+		if t.Fails >= cfg.FailRounds {
 			down = append(down, t)
 		}
 	}
@@ -62,16 +63,16 @@ func (e *Engine) judgeServices(s *site, down []*target, now time.Time) (j judged
 		if s.served == nil {
 			s.served = map[string]thongsuot.Verdict{}
 		}
-		v := e.judgeService(t, now)
+		v, region := e.judgeService(s, t, now)
 		s.served[t.Last.Probe] = v
 		if !any || v.Confidence > j.Confidence {
-			j, any = judged{Verdict: v, since: t.Since}, true
+			j, any = judged{Verdict: v, since: t.Since, region: region}, true
 		}
 	}
 	return j, any
 }
 
-func (e *Engine) judgeService(t *target, now time.Time) thongsuot.Verdict {
+func (e *Engine) judgeService(s *site, t *target, now time.Time) (thongsuot.Verdict, thongsuot.Region) {
 	name := t.Last.Probe
 	f := Facts{Portal: Success(0), PortalSaidSo: saidSo(t)}
 	e.poll(now, &f, func(o *site) (PortalView, bool) {
@@ -84,7 +85,11 @@ func (e *Engine) judgeService(t *target, now time.Time) thongsuot.Verdict {
 	if f.PortalFailShare >= voteShare {
 		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidencePortalVote, Probe: name, Value: f.PortalFailShare})
 	}
-	return v
+	region := e.region(s, f, v, now)
+	if region.Kind == thongsuot.RegionPortal {
+		region.Name = name
+	}
+	return v, region
 }
 
 // saidSo reports whether a page itself answered that it fails, under its own

@@ -96,6 +96,7 @@ func (r *Result) Report() Report {
 			rep.take(s, in, wrong)
 		}
 	}
+	rep.Rousing += s.called
 	for _, w := range wrong {
 		rep.Wrong = append(rep.Wrong, *w)
 	}

@@ -34,6 +34,7 @@ type scorer struct {
 	*province
 	labels    [][]label // of each site, by begin
 	incidents [][]*told // of each site, by begin
+	called    int       // how often people were called to what many sites share
 }
 
 func (s *scorer) seconds(t time.Time) int64 { return int64(t.Sub(s.origin) / time.Second) }
@@ -55,6 +56,10 @@ func (s *scorer) lay() {
 	byID := map[string]*told{}
 	for _, c := range s.changes {
 		in := c.Change.Incident
+		if in.Regional() {
+			s.called += boolInt(c.Change.Rouses())
+			continue // its members are scored
+		}
 		t := byID[in.ID]
 		if t == nil {
 			t = &told{site: number[in.Site], start: s.seconds(in.Start), end: s.end, first: s.seconds(c.At)}
@@ -62,7 +67,7 @@ func (s *scorer) lay() {
 			s.incidents[t.site] = append(s.incidents[t.site], t)
 		}
 		t.final = in.Verdict
-		if c.Change.Kind.Rouses() {
+		if c.Change.Rouses() {
 			t.rousing++
 		}
 		switch c.Change.Kind {
