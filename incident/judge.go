@@ -206,6 +206,9 @@ func (v sight) facts(now time.Time) (f Facts) {
 	if f.DNS.gone() && f.Portal.works() && newestAnswer(v.portalUp).Before(earliestSince(v.namesDown)) {
 		f.Portal = Ratio{} // from before the names went, and not asked since
 	}
+	if f.DNS.works() && f.Portal.gone() && v.sinceNames() {
+		f.Portal = Ratio{} // from before the names came back, and not asked since
+	}
 	switch {
 	case v.gatewayUp != nil:
 		f.Gateway = Success(1)
@@ -228,6 +231,16 @@ func (v sight) facts(now time.Time) (f Facts) {
 		}
 	}
 	return f
+}
+
+// sinceNames reports whether the portal failed when there were no names, and has
+// not been asked since they are back.
+func (v sight) sinceNames() bool {
+	return !slices.ContainsFunc(v.portalDown, func(p *target) bool {
+		return !slices.ContainsFunc(v.namesUp, func(n *target) bool {
+			return p.Last.At.Before(n.Back) && !p.Since.Add(gapEdge).Before(n.Down)
+		})
+	})
 }
 
 // failing lists the targets that are down, the gateway aside.

@@ -65,3 +65,25 @@ func TestNamesLedElsewhere(t *testing.T) {
 		rounds(3, gateway, centre, result("portal", thongsuot.ProbePortal, thongsuot.ReasonTLSName), differs).
 		want("opened down access/dns high")
 }
+
+// What the portal said while there were no names is no news of the portal: when
+// they are back it is over, and stays what it was.
+func TestNamesComeBackBeforeThePortalIsAsked(t *testing.T) {
+	gateway, centre := ok("gateway", thongsuot.ProbeICMP), ok("centre", thongsuot.ProbeTCP)
+	f := func(names, portal thongsuot.Reason) {
+		t.Helper()
+		s := newScene(t).rounds(2, healthy()...).
+			rounds(3, gateway, centre, result("resolver", thongsuot.ProbeDNS, names), result("portal", thongsuot.ProbePortal, portal)).
+			want("opened down access/dns high")
+		s.rounds(1, ok("resolver", thongsuot.ProbeDNS)).want("closed down access/dns high")
+		s.rounds(1, result("portal", thongsuot.ProbePortal, thongsuot.ReasonHTTP5xx)).want("opened down unknown low") // it has a fault of its own
+	}
+	f(thongsuot.ReasonDNSTimeout, thongsuot.ReasonDNSTimeout)
+	f(thongsuot.ReasonDNSDiffers, thongsuot.ReasonConnectTimeout)
+
+	// A portal that failed before the names did is not excused by them.
+	broken := result("portal", thongsuot.ProbePortal, thongsuot.ReasonHTTP5xx)
+	newScene(t).rounds(2, healthy()...).rounds(3, gateway, centre, ok("resolver", thongsuot.ProbeDNS), broken).want("opened down unknown low").
+		rounds(3, result("resolver", thongsuot.ProbeDNS, thongsuot.ReasonDNSTimeout)).
+		rounds(1, ok("resolver", thongsuot.ProbeDNS)).want("cause down access/dns high", "cause down unknown low")
+}

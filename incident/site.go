@@ -78,6 +78,8 @@ type target struct {
 	Fails    int              `json:"fails,omitempty"` // of these in a row
 	Since    time.Time        `json:"since,omitzero"`  // first of these failures
 	Answered bool             `json:"answered,omitempty"`
+	Down     time.Time        `json:"down,omitzero"`  // first failure of the last time it was down
+	Back     time.Time        `json:"back,omitzero"`  // first good answer after that
 	Fresh    time.Time        `json:"fresh,omitzero"` // of the newest answer that arrived while it was fresh: only such speak of now
 	Quality  quality          `json:"quality"`
 }
@@ -242,6 +244,7 @@ func (s *site) foldTarget(r thongsuot.Result, arrival time.Time, cfg Config) {
 	case r.OK():
 		if t.Fails >= cfg.FailRounds {
 			t.Quality.Loss.forget(t.Fails)
+			t.Down, t.Back = t.Since, r.At
 		}
 		t.Fails, t.Since, t.Answered = 0, time.Time{}, true
 	case r.Reason.Evidence():
