@@ -94,9 +94,12 @@ func (b *beater) overHTTP() bool {
 	return b.viaHTTP || b.addr == ""
 }
 
-// every is the pace of beats now.
+// every is the pace of beats now. With the battery at its end it is the usual
+// one again: the silence that follows is to be noticed soon.
 func (b *beater) every() time.Duration {
 	switch flags, _ := b.power.flags(); {
+	case flags&wire.FlagLowBattery != 0:
+		return wire.BeatEvery
 	case flags&wire.FlagOnBattery != 0:
 		return batteryEvery
 	case b.metered.Load():
@@ -104,6 +107,11 @@ func (b *beater) every() time.Duration {
 	default:
 		return wire.BeatEvery
 	}
+}
+
+func (b *beater) onBattery() bool {
+	flags, _ := b.power.flags()
+	return flags&wire.FlagOnBattery != 0
 }
 
 // run beats until ctx ends, then says goodbye with flags.
@@ -127,15 +135,16 @@ func (b *beater) run(ctx context.Context, phase time.Duration, goodbye func() ui
 				said = 0
 			}
 			gap := b.every()
-			if gap == batteryEvery && said < len(gaspGaps) {
+			onBattery := b.onBattery()
+			if onBattery && said < len(gaspGaps) {
 				gap = gaspGaps[said]
 				said++
 			}
 			next.Reset(gap)
-			everyWay := changed || b.every() == batteryEvery
+			everyWay := changed || onBattery
 			changed = b.interrupted(ctx, func(ctx context.Context) {
 				if everyWay {
-					b.shout(ctx, min(gap, beatWindow), 1, 0)
+					b.shout(ctx, min(gap, beatWindow), 0)
 				} else {
 					b.beat(ctx)
 				}
@@ -175,7 +184,7 @@ func (b *beater) farewell(flags uint8) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	b.shout(ctx, minTimeout, 2, flags)
+	b.shout(ctx, 2*minTimeout, flags)
 	b.posts.Wait()
 }
 
@@ -214,8 +223,9 @@ func (b *beater) beat(ctx context.Context) {
 // shout sends one beat over every line, as datagram and over HTTP, and waits
 // for the datagrams' answers. All copies are one beat to the centre: it hears
 // the first and answers the others from memory.
-func (b *beater) shout(ctx context.Context, window time.Duration, tries int, flags uint8) {
+func (b *beater) shout(ctx context.Context, window time.Duration, flags uint8) {
 	seq := b.nextSeq()
+	tries := min(int(window/minTimeout), beatTries)
 	var datagrams sync.WaitGroup
 	for _, l := range b.lines {
 		if b.addr != "" {

@@ -37,6 +37,9 @@ type centre struct {
 	status   int                                        // of writes; 0 is 204
 	refuse   func(lines []thongsuot.Result) (int, bool) // status for one body
 	deaf     bool                                       // datagrams are not answered
+	drop     func(wire.Beat) bool                       // those that get lost on the way
+	junk     func(good []byte) [][]byte                 // what comes before a good answer
+	from     map[string]int                             // beats heard, by way and the sender's address
 	results  []thongsuot.Result
 	seqs     map[uint64]int
 	seqsOf   [][]uint64 // records that came with each of results
@@ -146,6 +149,7 @@ func (c *centre) postBeat(w http.ResponseWriter, r *http.Request) {
 		c.httpBeat++
 		c.mu.Unlock()
 		_, _ = w.Write(reply)
+		c.came("http", r.RemoteAddr)
 		c.tell()
 	}
 }
@@ -159,12 +163,19 @@ func (c *centre) listen() {
 		}
 		c.mu.Lock()
 		deaf := c.deaf
+		if b, err := wire.UnmarshalBeat(buf[:n], c.key); err == nil && c.drop != nil && c.drop(b) {
+			deaf = true
+		}
 		c.mu.Unlock()
 		if deaf {
 			continue
 		}
 		if reply := c.hear(buf[:n]); reply != nil {
+			for _, d := range c.before(reply) {
+				_, _ = c.udp.WriteTo(d, from)
+			}
 			_, _ = c.udp.WriteTo(reply, from)
+			c.came("datagram", from.String())
 			c.tell()
 		}
 	}
@@ -183,6 +194,26 @@ func (c *centre) hear(datagram []byte) []byte {
 		c.beats = append(c.beats, b)
 	}
 	return r.Marshal(c.key)
+}
+
+// came counts who was answered.
+func (c *centre) came(way, addr string) {
+	host, _, _ := net.SplitHostPort(addr)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.from == nil {
+		c.from = map[string]int{}
+	}
+	c.from[way+" "+host]++
+}
+
+func (c *centre) before(reply []byte) [][]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.junk == nil {
+		return nil
+	}
+	return c.junk(reply)
 }
 
 func (c *centre) tell() {
@@ -243,10 +274,17 @@ func (c *centre) config(dir string) agent.Config {
 // start runs an agent until the test, or stop, ends it.
 func start(t *testing.T, cfg agent.Config) (a *agent.Agent, stop func()) {
 	t.Helper()
+	return startWith(t, cfg, func(*agent.Agent) {})
+}
+
+// startWith does so once change has had its way with it.
+func startWith(t *testing.T, cfg agent.Config, change func(*agent.Agent)) (a *agent.Agent, stop func()) {
+	t.Helper()
 	a, err := agent.New(cfg, "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(a)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()

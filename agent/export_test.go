@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -202,4 +203,9 @@ func Transport(cfg CentreConfig, clock *Clock) (http.RoundTripper, error) {
 		return nil, err
 	}
 	return r.transport, nil
+}
+
+// AddLine gives the agent's beats one more way out, as a configured line does.
+func (a *Agent) AddLine(dial func(ctx context.Context, network, addr string) (net.Conn, error)) {
+	a.beat.lines = append(a.beat.lines, &line{dial: dial, http: &http.Client{Transport: &http.Transport{DialContext: dial}}})
 }

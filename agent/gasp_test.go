@@ -1,6 +1,9 @@
 package agent_test
 
 import (
+	"context"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -152,5 +155,101 @@ func TestShutdownIsToldFromAStop(t *testing.T) {
 		if v, _ := words[len(words)-1].Field(thongsuot.FieldShutdown); v != 1 {
 			t.Errorf("last words %+v", words[len(words)-1])
 		}
+	})
+}
+
+// A power cut goes out over every line, so that it gets through where one of
+// them loses its modem with the mains.
+func TestPowerCutIsToldOverEveryLine(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t)
+	cfg := c.config(t.TempDir())
+	plug := adapter(t, &cfg)
+	second := netip.MustParseAddr("127.0.0.2")
+	bound := func(local net.Addr) net.Dialer { return net.Dialer{Timeout: time.Second, LocalAddr: local} }
+	_, _ = startWith(t, cfg, func(a *agent.Agent) {
+		udp, tcp := bound(&net.UDPAddr{IP: second.AsSlice()}), bound(&net.TCPAddr{IP: second.AsSlice()})
+		a.AddLine(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if strings.HasPrefix(network, "udp") {
+				return udp.DialContext(ctx, network, addr)
+			}
+			return tcp.DialContext(ctx, network, addr)
+		})
+	})
+	c.until("a beat", func() bool { return len(c.beats) > 0 })
+	c.set(func() {
+		if c.from["datagram 127.0.0.2"]+c.from["http 127.0.0.1"] > 0 {
+			t.Errorf("with mains each beat goes over one line: %v", c.from)
+		}
+	})
+	plug(false)
+	c.until("the cut over both lines, both ways", func() bool {
+		return c.from["datagram 127.0.0.1"] > 0 && c.from["http 127.0.0.1"] > 0 && c.from["datagram 127.0.0.2"] > 0 && c.from["http 127.0.0.2"] > 0
+	})
+}
+
+// Lost datagrams are sent again within the beat: the centre hears each beat,
+// and no beat counts as missed.
+func TestLostDatagramsAreTriedAgainWithinTheBeat(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t)
+	c.drop = func(b wire.Beat) bool { return b.Try < 3 }
+	a, stop := start(t, c.config(t.TempDir()))
+	c.until("two beats", func() bool { return len(c.beats) >= 2 })
+	c.set(func() {
+		if c.beats[0].Seq+1 != c.beats[1].Seq || c.beats[1].Try != 3 {
+			t.Errorf("heard %+v, %+v", c.beats[0], c.beats[1])
+		}
+	})
+	stop()
+	if text := metricsOf(t, a); strings.Contains(text, `thongsuot_agent_beats_total{outcome="unanswered",way="datagram"}`) && !strings.Contains(text, `thongsuot_agent_beats_total{outcome="unanswered",way="datagram"} 1`) {
+		t.Errorf("beats that were heard count as missed:\n%s", text) // the farewell has two tries, and may
+	}
+}
+
+// Answers that are forged, recorded or for somebody else are passed over, and
+// the good one behind them is taken.
+func TestForgedAnswersAreNotTaken(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t)
+	var recorded []byte
+	c.junk = func(good []byte) (out [][]byte) {
+		forged := slices.Clone(good)
+		forged[24] ^= 0xff // another time
+		r, err := wire.UnmarshalReply(good, c.key)
+		if err != nil {
+			return nil
+		}
+		r.Time, r.Seq = r.Time.AddDate(30, 0, 0), r.Seq+1
+		out = [][]byte{forged, []byte("noise"), r.Marshal(c.key), r.Marshal([32]byte{1})}
+		if recorded != nil {
+			out = append(out, recorded)
+		}
+		recorded = slices.Clone(good)
+		return out
+	}
+	a, _ := start(t, c.config(t.TempDir()))
+	c.until("two beats", func() bool { return len(c.beats) >= 2 })
+	offset := a.Status().ClockOffset
+	if offset == nil || *offset > 60 || *offset < -60 {
+		t.Errorf("the clock followed a forged answer: %v", offset)
+	}
+}
+
+// With the battery at its end the pace is the usual one again, and so is the
+// patience of the centre.
+func TestBatteryAtItsEndBeatsAtTheUsualPace(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t)
+	cfg := c.config(t.TempDir())
+	plug := adapter(t, &cfg)
+	if err := os.WriteFile(filepath.Join(cfg.Sysfs, "class/power_supply/BAT0/capacity_level"), []byte("Critical\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = start(t, cfg)
+	c.until("mains", func() bool { return c.has("mains", thongsuot.ReasonOK) })
+	plug(false)
+	c.until("the end of the battery", func() bool {
+		return slices.ContainsFunc(c.beats, func(b wire.Beat) bool { return b.Flags&wire.FlagLowBattery != 0 && b.Every == wire.BeatEvery })
 	})
 }
