@@ -129,6 +129,7 @@ const (
 	FieldClean        = "clean_stop" // 1 when the agent's last run said goodbye
 	FieldSameBoot     = "same_boot"  // 1 when the machine ran on since then
 	FieldPanic        = "panic"      // 1 when the kernel left its last words
+	FieldSuspended    = "suspended_seconds" // that the machine was asleep since its boot
 	FieldReplace      = "replace_battery"
 	FieldUnprotected  = "unprotected" // 1 while the UPS is bypassed or its output off
 	FieldMeanVolts    = "mean_volts"  // of a window of ten minutes, as are the next four

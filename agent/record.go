@@ -133,7 +133,7 @@ var fieldNames = []string{
 	thongsuot.FieldReplace, thongsuot.FieldUnprotected, thongsuot.FieldMeanVolts, thongsuot.FieldMinVolts,
 	thongsuot.FieldMaxVolts, thongsuot.FieldVoltsNormal, thongsuot.FieldVoltsLimit, thongsuot.FieldVoltsBand,
 	thongsuot.FieldRuns, thongsuot.FieldClockError,
-	thongsuot.FieldClean, thongsuot.FieldSameBoot, thongsuot.FieldPanic,
+	thongsuot.FieldClean, thongsuot.FieldSameBoot, thongsuot.FieldPanic, thongsuot.FieldSuspended,
 	thongsuot.FieldInvents, thongsuot.FieldVariation, thongsuot.FieldHops, thongsuot.FieldReached,
 }
 

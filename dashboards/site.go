@@ -88,7 +88,7 @@ func (t *renderer) beatWay(s Status) string {
 	if s.OverHTTP {
 		way = "page.agent.beat_http"
 	}
-	return t.lang.T(way, t.lasted(cmp.Or(s.BeatEvery, usualBeat)))
+	return t.lang.T(way, t.lang.Number(cmp.Or(s.BeatEvery, usualBeat).Seconds(), 0))
 }
 
 // Installed reports whether the site takes part.

@@ -141,3 +141,41 @@ func TestNothingIsClaimedWithoutData(t *testing.T) {
 		t.Error("a stretch of time without any figure is shown as good")
 	}
 }
+
+// TestPowerWithoutAReadableUPS: a canary is a sensor too, voltage is told in
+// words, and the agent's card says how beats come.
+func TestPowerWithoutAReadableUPS(t *testing.T) {
+	f := province(t)
+	h := serve(t, f)
+	site := f.overview.Sites[5].Site
+	at := f.overview.At
+	show := func(part string, online, mean, band float64, heard time.Time) string {
+		field := func(name string, v float64) thongsuot.Field { return thongsuot.Field{Name: name, Value: v} }
+		v := dashboards.SiteView{Centre: f.overview.Centre, Status: dashboards.Status{
+			Site: site, LastHeard: heard, Verdict: thongsuot.Verdict{State: thongsuot.StateUp, Cause: thongsuot.CauseNone, Confidence: 1},
+			BeatEvery: 30 * time.Second, OverHTTP: true,
+			Probes: []thongsuot.Result{
+				{Probe: "canary", Kind: thongsuot.ProbeCanary, Target: "192.168.1.64", At: at, Reason: thongsuot.ReasonOK, Fields: []thongsuot.Field{field(thongsuot.FieldOnline, online)}},
+				{Probe: "voltage", Kind: thongsuot.ProbeVoltage, Target: "ups@127.0.0.1:3493", At: at, Reason: thongsuot.ReasonOK, Fields: []thongsuot.Field{
+					field(thongsuot.FieldMeanVolts, mean), field(thongsuot.FieldMinVolts, 150), field(thongsuot.FieldMaxVolts, 223), field(thongsuot.FieldVoltsBand, band),
+				}},
+			},
+		}}
+		f.change(func() { f.sites[site.Code] = v })
+		return words(byID(t, parse(t, get(t, h, "/site/"+site.Code)), part))
+	}
+	f2 := func(got, want string) {
+		t.Helper()
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in %q", want, got)
+		}
+	}
+	f2(show("truths", 1, 221, 0, at), "Nguồn điện có điện lưới")
+	f2(show("truths", 0, 221, 0, at), "Nguồn điện mất điện lưới")
+	f2(show("probes", 1, 221, 0, at), "221 V (từ 150 đến 223 V)")
+	f2(show("probes", 1, 205, 1, at), "lệch khỏi mức bình thường")
+	f2(show("probes", 1, 190, 2, at), "vượt ngưỡng an toàn cho máy")
+	f2(show("agent", 1, 221, 0, at), "mỗi 30 giây, qua HTTPS vì gói UDP bị chặn trên đường")
+	// Three minutes without a word are no loss of contact at this pace.
+	f2(show("truths", 1, 221, 0, at.Add(-3*time.Minute)), "Nguồn điện có điện lưới")
+}

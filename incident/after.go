@@ -15,17 +15,18 @@ type gap struct {
 	ID       string              `json:"id,omitempty"`       // incident that was open in it
 	Incident *thongsuot.Incident `json:"incident,omitempty"` // once it is closed
 
-	Gateway   tally     `json:"gateway"`
-	Hosts     tally     `json:"hosts"` // reached by address, the gateway aside
-	Names     tally     `json:"names"`
-	Portal    tally     `json:"portal"`
-	Hop       tally     `json:"hop"`                  // the carrier's routers
-	Captive   tally     `json:"captive"`              // checks for a page of the carrier's own; Fail: there was one
-	OnBattery bool      `json:"on_battery,omitempty"` // seen in the gap
-	LastEnd   lastEnd   `json:"last_end,omitzero"`    // what the agent found of its own end when it came back
-	First     time.Time `json:"first,omitzero"`       // of the results from within the gap
-	Last      time.Time `json:"last,omitzero"`
-	Touched   time.Time `json:"touched,omitzero"` // when evidence last arrived; zero when all is judged
+	Gateway   tally         `json:"gateway"`
+	Hosts     tally         `json:"hosts"` // reached by address, the gateway aside
+	Names     tally         `json:"names"`
+	Portal    tally         `json:"portal"`
+	Hop       tally         `json:"hop"`                  // the carrier's routers
+	Captive   tally         `json:"captive"`              // checks for a page of the carrier's own; Fail: there was one
+	OnBattery bool          `json:"on_battery,omitempty"` // seen in the gap
+	Asleep    time.Duration `json:"asleep,omitempty"`     // the machine was suspended so long between its last word before the gap and its first after
+	LastEnd   lastEnd       `json:"last_end,omitzero"`    // what the agent found of its own end when it came back
+	First     time.Time     `json:"first,omitzero"`       // of the results from within the gap
+	Last      time.Time     `json:"last,omitzero"`
+	Touched   time.Time     `json:"touched,omitzero"` // when evidence last arrived; zero when all is judged
 }
 
 // returnWithin is how long after its first sign of life an agent that came back
@@ -148,6 +149,18 @@ func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
 	g.Touched = arrival
 }
 
+// slept takes the time asleep from what the machine said of it before the gap
+// and after it, on one boot.
+func (g *gap) slept(before, after thongsuot.Result, arrival time.Time) {
+	was, told := before.Field(thongsuot.FieldSuspended)
+	is, tells := after.Field(thongsuot.FieldSuspended)
+	if !told || !tells || before.Detail != after.Detail || before.At.After(g.Since) || !after.At.After(g.Since) || is <= was {
+		return
+	}
+	g.Asleep = time.Duration((is - was) * float64(time.Second))
+	g.Touched = arrival
+}
+
 func (g *gap) edge() time.Duration { return min(gapEdge, g.End.Sub(g.Since)/4) }
 
 // watched reports whether the agent measured through most of the gap between
@@ -200,6 +213,7 @@ func (g *gap) facts() Facts {
 		f.Boot = No
 	}
 	f.OnBatteryIn = g.Power.OnBattery || g.OnBattery || g.LastEnd.OnBattery
+	f.Suspended = g.Asleep
 	if !g.LastEnd.At.IsZero() {
 		f.Clean, f.Panic = No, g.LastEnd.Panic
 		if g.LastEnd.Clean {

@@ -319,3 +319,23 @@ func TestLastEndNamesTheCauseAfterwards(t *testing.T) {
 	f("stopped", "revised unknown host high", thongsuot.EvidenceAgentStopped, thongsuot.FieldClean)
 	f("crash", "revised unknown host high", thongsuot.EvidencePanic, thongsuot.FieldPanic)
 }
+
+// A machine that slept tells how long: the silence was its own.
+func TestSleepIsNamedByTheMachinesClocks(t *testing.T) {
+	boot := func(asleep float64) thongsuot.Result {
+		r := ok("boot", thongsuot.ProbeBoot)
+		r.Detail, r.Fields = "boot-1", []thongsuot.Field{{Name: thongsuot.FieldSuspended, Value: asleep}}
+		return r
+	}
+	f := func(asleep float64, want ...string) {
+		t.Helper()
+		s := newScene(t).run(time.Minute).write(0, append(healthy(), boot(30))...)
+		s.mute = true
+		s.run(10 * time.Minute).want("opened down unknown low")
+		s.mute = false
+		s.write(0, append(healthy(), boot(30+asleep))...).run(time.Minute).want(want...)
+	}
+	f(595, "closed down unknown low", "revised unknown host/suspend high")
+	f(60, "closed down unknown low", "revised unknown unknown low") // a nap is not the whole silence
+	f(0, "closed down unknown low", "revised unknown unknown low")
+}

@@ -201,6 +201,9 @@ func (s *site) forget(now time.Time, cfg Config) {
 func (s *site) fold(r thongsuot.Result, arrival time.Time, cfg Config) {
 	if s.Gap != nil {
 		s.Gap.fold(r, arrival)
+		if r.Kind == thongsuot.ProbeBoot && s.Targets[r.Probe] != nil {
+			s.Gap.slept(s.Targets[r.Probe].Last, r, arrival)
+		}
 	}
 	switch r.Kind {
 	case thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary:

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"thongsuot"
 )
@@ -38,7 +41,8 @@ func (c BootConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Tim
 // NewBoot makes the probe. Detail is the boot id.
 //
 // Reasons: ok, not_present (no procfs), no_permission, bad_reply, error.
-// Field: uptime_seconds, which counts time asleep.
+// Fields: uptime_seconds, which counts time asleep, and suspended_seconds, the
+// time asleep since the boot.
 func NewBoot(cfg BootConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err
@@ -58,8 +62,18 @@ func (c BootConfig) read(context.Context) thongsuot.Result {
 	return thongsuot.Result{
 		Reason: thongsuot.ReasonOK,
 		Detail: id,
-		Fields: []thongsuot.Field{{Name: thongsuot.FieldUptime, Value: up}},
+		Fields: []thongsuot.Field{{Name: thongsuot.FieldUptime, Value: up}, {Name: thongsuot.FieldSuspended, Value: asleep()}},
 	}
+}
+
+// asleep is the time since the boot that the machine spent suspended: what
+// CLOCK_BOOTTIME counts and CLOCK_MONOTONIC does not, in whole seconds.
+func asleep() float64 {
+	var boot, mono unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil {
+		return 0 // both are present since Linux 2.6.39
+	}
+	return max(math.Round(time.Duration(boot.Nano()-mono.Nano()).Seconds()), 0)
 }
 
 var bootIDs = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
