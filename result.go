@@ -126,9 +126,9 @@ const (
 	FieldCharge       = "charge_ratio"
 	FieldRuntime      = "runtime_seconds"
 	FieldInputVolts   = "input_volts"
-	FieldClean        = "clean_stop" // 1 when the agent's last run said goodbye
-	FieldSameBoot     = "same_boot"  // 1 when the machine ran on since then
-	FieldPanic        = "panic"      // 1 when the kernel left its last words
+	FieldClean        = "clean_stop"        // 1 when the agent's last run said goodbye
+	FieldSameBoot     = "same_boot"         // 1 when the machine ran on since then
+	FieldPanic        = "panic"             // 1 when the kernel left its last words
 	FieldSuspended    = "suspended_seconds" // that the machine was asleep since its boot
 	FieldReplace      = "replace_battery"
 	FieldUnprotected  = "unprotected" // 1 while the UPS is bypassed or its output off
