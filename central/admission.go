@@ -18,8 +18,9 @@ const (
 	siteWrites   = 4                // writes of one site in hand: both lanes, a repeat, a foreign client
 	slotWait     = 10 * time.Second // an agent gives up after 20
 	backlogWait  = 2 * time.Second
-	burst        = time.Minute     // of a site's rate, that it may use at once
-	sharers      = 5 * time.Minute // a site counts as one with a backlog for as long
+	burst        = time.Minute // of a site's rate, that it may use at once
+	firstSize    = 500         // points of a backlog's write, before one was seen
+	sharers      = time.Minute // a site counts as one with a backlog for as long after it wrote
 )
 
 // admission decides who may write now. What is measured now has slots and a
@@ -36,6 +37,8 @@ type admission struct {
 	mu      sync.Mutex
 	sites   map[string]*siteRate
 	spare   bucket    // of backlogRate
+	first   bucket    // of backlogRate, promised to sites that come with a backlog
+	size    float64   // points of a backlog's write, on average
 	sharing int       // sites with a backlog, as of counted
 	counted time.Time //
 }
@@ -44,6 +47,7 @@ type siteRate struct {
 	inHand        int
 	live, backlog bucket
 	asked         time.Time // for its backlog, last
+	from          time.Time // when its backlog may begin
 }
 
 // bucket holds points that may come. It may be overdrawn once.
@@ -70,6 +74,7 @@ func newAdmission(cfg IngestConfig, now func() time.Time) *admission {
 		now: now, live: make(chan struct{}, liveSlots), backlog: make(chan struct{}, backlogSlots),
 		liveRate: float64(cfg.PointsPerSecond), backlogRate: float64(cfg.BacklogPointsPerSecond),
 		sites: map[string]*siteRate{}, spare: bucket{points: float64(cfg.BacklogPointsPerSecond), at: now()},
+		first: bucket{at: now()}, size: firstSize,
 	}
 }
 
@@ -103,21 +108,48 @@ func (a *admission) due(s *siteRate, lane string, now time.Time) time.Duration {
 		s.live.fill(now, a.liveRate, a.liveRate*burst.Seconds())
 		return s.live.after(a.liveRate)
 	}
+	if !s.shares(now) {
+		a.begin(s, now)
+	}
 	s.asked = now
+	if wait := s.from.Sub(now); wait > 0 {
+		return wait
+	}
 	share := a.share(now)
 	s.backlog.fill(now, share, wire.MaxLines)
 	a.spare.fill(now, a.backlogRate, a.backlogRate)
-	return min(s.backlog.after(share), a.spare.after(a.backlogRate))
+	if a.spare.points > 0 {
+		return 0
+	}
+	return s.backlog.after(share) // not that of what is spare: all would come for it at once
 }
 
-// share is the part of the backlogs' rate that each site is sure of.
+// shares reports whether a site has a backlog: it pays for what it wrote, waits
+// for its turn or wrote shortly before.
+func (s *siteRate) shares(now time.Time) bool {
+	return s.backlog.points < 0 || now.Sub(s.asked) < sharers || now.Sub(s.from) < sharers
+}
+
+// begin gives a site that comes with a backlog the next time that is not yet
+// promised to another, so that a province does not begin in one second.
+func (a *admission) begin(s *siteRate, now time.Time) {
+	a.first.fill(now, a.backlogRate, 0)
+	s.from = now.Add(a.first.after(a.backlogRate))
+	a.first.points -= a.size
+}
+
+// share is the part of the backlogs' rate that each site is sure of. Who waits
+// for its turn shares too.
 func (a *admission) share(now time.Time) float64 {
-	if now.Sub(a.counted) >= time.Second || a.sharing == 0 {
-		a.counted, a.sharing = now, 0
-		for _, s := range a.sites {
-			if now.Sub(s.asked) < sharers {
-				a.sharing++
-			}
+	share := a.backlogRate / float64(max(a.sharing, 1))
+	if now.Sub(a.counted) < time.Second {
+		return share
+	}
+	a.counted, a.sharing = now, 0
+	for _, s := range a.sites {
+		s.backlog.fill(now, share, wire.MaxLines)
+		if s.shares(now) {
+			a.sharing++
 		}
 	}
 	return a.backlogRate / float64(max(a.sharing, 1))
@@ -131,6 +163,7 @@ func (a *admission) leave(s *siteRate, lane string, points int) (again time.Dura
 		s.live.points -= float64(points)
 		return 0
 	}
+	a.size += (float64(points) - a.size) / 16
 	s.backlog.points -= float64(points)
 	a.spare.points -= float64(points)
 	return a.due(s, lane, a.now())
