@@ -321,7 +321,7 @@ func (u *uplink) report(err error, fails int) {
 const (
 	minRetry = 2 * time.Second
 	// mostAsked bounds what the centre may ask for.
-	mostAsked = 5 * time.Minute
+	mostAsked = 15 * time.Minute // a turn in a province of thousands takes that long
 )
 
 // pause is how long to wait after a failure. As long as the centre asks, and

@@ -18,9 +18,10 @@ const (
 	siteWrites   = 4                // writes of one site in hand: both lanes, a repeat, a foreign client
 	slotWait     = 10 * time.Second // an agent gives up after 20
 	backlogWait  = 2 * time.Second
-	burst        = time.Minute // of a site's rate, that it may use at once
-	firstSize    = 500         // points of a backlog's write, before one was seen
-	sharers      = time.Minute // a site counts as one with a backlog for as long after it wrote
+	burst        = time.Minute      // of a site's rate, that it may use at once
+	passTime     = 15 * time.Second // a write out of turn comes at once or not
+	firstSize    = 500              // points of a backlog's write, before one was seen
+	sharers      = time.Minute      // a site counts as one with a backlog for as long after it wrote
 )
 
 // admission decides who may write now. What is measured now has slots and a
@@ -48,6 +49,8 @@ type siteRate struct {
 	live, backlog bucket
 	asked         time.Time // for its backlog, last
 	from          time.Time // when its backlog may begin
+	pass          time.Time // until then it may write once out of turn
+	promised      float64   // points that were set aside for that
 }
 
 // bucket holds points that may come. It may be overdrawn once.
@@ -86,7 +89,7 @@ func (a *admission) enter(site, lane string) (leave func(points int) (again time
 	now := a.now()
 	s := a.sites[site]
 	if s == nil {
-		s = &siteRate{live: bucket{points: a.liveRate * burst.Seconds(), at: now}, backlog: bucket{points: 1, at: now}}
+		s = &siteRate{live: bucket{points: a.liveRate * burst.Seconds(), at: now}, backlog: bucket{at: now}}
 		a.sites[site] = s
 	}
 	if s.inHand >= siteWrites {
@@ -115,10 +118,14 @@ func (a *admission) due(s *siteRate, lane string, now time.Time) time.Duration {
 	if wait := s.from.Sub(now); wait > 0 {
 		return wait
 	}
+	if s.promised > 0 && now.After(s.pass) {
+		a.spare.points, s.promised = a.spare.points+s.promised, 0
+	}
 	share := a.share(now)
-	s.backlog.fill(now, share, wire.MaxLines)
+	s.backlog.fill(now, share, 0)
 	a.spare.fill(now, a.backlogRate, a.backlogRate)
-	if a.spare.points > 0 {
+	// Shares change while a site waits for its turn: a little early is in time.
+	if a.spare.points > 0 || s.backlog.points > -a.size/8 || now.Before(s.pass) {
 		return 0
 	}
 	return s.backlog.after(share) // not that of what is spare: all would come for it at once
@@ -147,7 +154,7 @@ func (a *admission) share(now time.Time) float64 {
 	}
 	a.counted, a.sharing = now, 0
 	for _, s := range a.sites {
-		s.backlog.fill(now, share, wire.MaxLines)
+		s.backlog.fill(now, share, 0)
 		if s.shares(now) {
 			a.sharing++
 		}
@@ -165,8 +172,15 @@ func (a *admission) leave(s *siteRate, lane string, points int) (again time.Dura
 	}
 	a.size += (float64(points) - a.size) / 16
 	s.backlog.points -= float64(points)
-	a.spare.points -= float64(points)
-	return a.due(s, lane, a.now())
+	a.spare.points -= float64(points) - s.promised
+	s.promised, s.pass = 0, time.Time{}
+	now := a.now()
+	if a.spare.points > a.size {
+		// What nobody uses is promised to who is here, and not to all who hear of it.
+		s.pass, s.promised = now.Add(passTime), a.size
+		a.spare.points -= a.size
+	}
+	return a.due(s, lane, now)
 }
 
 // slot waits for the right to work on a write.
