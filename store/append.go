@@ -34,24 +34,41 @@ type point struct {
 // acknowledged. A full disk heals when space is freed; after a failed write
 // the store takes no more batches until it is opened anew.
 func (s *Store) Append(ctx context.Context, samples []thongsuot.Sample) (refused int, err error) {
+	s.use.RLock()
+	defer s.use.RUnlock()
+	refused, number, err := s.append(ctx, samples)
+	if err != nil {
+		return 0, fmt.Errorf("append: %w", err)
+	}
+	if s.cfg.Unsynced {
+		return refused, nil
+	}
+	if err := s.logs.wait(number); err != nil {
+		s.writer <- struct{}{}
+		defer func() { <-s.writer }()
+		return 0, fmt.Errorf("append: %w", s.doubt(err))
+	}
+	return refused, nil
+}
+
+// append writes a batch to the logs, and returns its number there.
+func (s *Store) append(ctx context.Context, samples []thongsuot.Sample) (refused int, number uint64, err error) {
 	select {
 	case s.writer <- struct{}{}:
 		defer func() { <-s.writer }()
 	case <-ctx.Done():
-		return 0, fmt.Errorf("append: %w", ctx.Err())
+		return 0, 0, ctx.Err()
 	}
-	s.use.RLock()
-	defer s.use.RUnlock()
 	now := s.cfg.Now()
 	if err := s.writable(now); err != nil {
-		return 0, fmt.Errorf("append: %w", err)
+		return 0, 0, err
 	}
 	defer endOnPanic()
 	s.cache.age()
 	b := s.newBatch(ctx, now)
 	if err := b.write(ctx, samples); err != nil {
 		s.cache = newCache() // it holds times that were not stored
-		return 0, fmt.Errorf("append: %w", err)
+		return 0, 0, err
 	}
 	s.metrics.count(b.tally)
 	if s.compactable() {
@@ -60,7 +77,7 @@ func (s *Store) Append(ctx context.Context, samples []thongsuot.Sample) (refused
 		default:
 		}
 	}
-	return b.tally.refused(), nil
+	return b.tally.refused(), s.logs.wrote(), nil
 }
 
 // Takes reports why a sample of the given time would be refused now, or nil:

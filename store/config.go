@@ -26,6 +26,10 @@ type Config struct {
 	// MinFreeBytes is the free disk space below which no batch is taken. It
 	// leaves room to compact and to stop cleanly. Defaults to 512 MiB.
 	MinFreeBytes int64 `yaml:"min_free_bytes"`
+	// Unsynced lets Append return before the batch is on the device: a power cut
+	// loses the newest seconds of what was acknowledged. For simulations.
+	// Defaults to false.
+	Unsynced bool `yaml:"unsynced"`
 	// QueryTimeout ends a query that takes longer. It is looked at between
 	// steps, so a function over a very long range can overrun it. Defaults to 30 s.
 	QueryTimeout time.Duration `yaml:"query_timeout"`

@@ -4,10 +4,10 @@
 // # Durability
 //
 // When Append returns nil, every sample it did not refuse is in a write-ahead
-// log that the kernel holds: it survives the end of the process, however
-// violent. The log is not synced to the device at each batch, so a power cut at
-// the centre can lose the newest seconds; the agents' re-offer covers that.
-// When Append returns an error nothing of the batch may be acknowledged.
+// log on the device: it survives the end of the process and a power cut. The
+// TSDB itself syncs a segment only when it is full; batches that end at the
+// same time share one sync. When Append returns an error nothing of the batch
+// may be acknowledged.
 //
 // Late samples are, besides, kept in a log of the store's own (the folder late)
 // until they are in a block, because the TSDB can forget them at a restart. What

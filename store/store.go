@@ -36,6 +36,7 @@ type Store struct {
 	cfg     Config
 	db      *tsdb.DB
 	late    *lateLog
+	logs    *logs
 	engine  *promql.Engine
 	log     *slog.Logger
 	metrics *metrics
@@ -79,6 +80,7 @@ func open(cfg Config, log *slog.Logger, reg prometheus.Registerer) (_ *Store, er
 		tended: make(chan struct{}),
 		writer: make(chan struct{}, 1),
 		cache:  newCache(),
+		logs:   newLogs(cfg.Dir),
 		engine: promql.NewEngine(promql.EngineOpts{
 			Logger:                   log,
 			MaxSamples:               cfg.QueryMaxSamples,
@@ -102,6 +104,11 @@ func open(cfg Config, log *slog.Logger, reg prometheus.Registerer) (_ *Store, er
 		return nil, errors.Join(err, s.late.close(), s.db.Close())
 	}
 	if err := s.restore(s.closing); err != nil {
+		s.metrics.unregister()
+		return nil, errors.Join(err, s.late.close(), s.db.Close())
+	}
+	// What the TSDB repaired or was given again is as sure as what comes.
+	if err := s.logs.wait(s.logs.wrote()); err != nil {
 		s.metrics.unregister()
 		return nil, errors.Join(err, s.late.close(), s.db.Close())
 	}

@@ -19,6 +19,7 @@ const usage = `thongsuot-lab is a province to try things on.
 usage: thongsuot-lab COMMAND [flags]
 
   demo            the centre and a simulated province in a browser
+  conserve        kills, power cuts, full disks: every result accounted for, as root
   real            real network faults between real programs, as root
   bench           measure this machine against the bars, beside peers
   scenarios FILE  judge labelled evidence and compare
@@ -39,6 +40,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch command := args[0]; command {
 	case "demo":
 		return runDemo(ctx, args[1:], stdout, stderr)
+	case "conserve":
+		return keep(ctx, args[1:], stdout, stderr)
 	case "real":
 		return real(ctx, args[1:], stdout, stderr)
 	case "year":

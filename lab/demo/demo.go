@@ -45,6 +45,7 @@ type Config struct {
 func DefaultConfig() Config {
 	c := central.DefaultConfig()
 	c.DataDir, c.Registry, c.Simulated = filepath.Join("data", "demo"), nil, true
+	c.Store.Unsynced = true // wiped at each start
 	return Config{
 		Centre: c, Units: filepath.Join("deploy", "registry"), Seed: 1,
 		History: 30 * 24 * time.Hour, Backlog: time.Hour, Pace: sim.RealPace(),
