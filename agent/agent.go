@@ -41,6 +41,7 @@ type Agent struct {
 	first   plan
 	replan  chan plan
 	path    *path
+	ways    map[string]*path // by each further line
 	reloads *prometheus.CounterVec
 	names   *names
 	spool   *spool.Spool
@@ -79,7 +80,7 @@ func NewWithClock(cfg Config, version string, boottime func() time.Duration, wal
 	clock := NewClock(boot, boottime, wall)
 	var roads [2]*road // live lane with all else, backlog
 	for i := range roads {
-		if roads[i], err = newRoad(cfg.Centre, clock); err != nil {
+		if roads[i], err = newRoad(cfg.Centre, probes.Line{}, clock); err != nil {
 			return nil, err
 		}
 	}
@@ -93,7 +94,7 @@ func NewWithClock(cfg Config, version string, boottime func() time.Duration, wal
 		http: &http.Client{Transport: roads[0].transport, Timeout: pingTimeout},
 	}
 	a.first.cfg, a.replan = cfg, make(chan plan)
-	a.path = openPath(cfg.pathFile(), a.log)
+	a.path, a.ways = openPath(cfg.pathFile(), a.log), openWays(cfg, a.log)
 	if a.first.probes, err = targets(cfg, version, a.known(), log); err != nil {
 		return nil, err
 	}
@@ -141,6 +142,9 @@ func (a *Agent) open(token string, live, behind *road) error {
 		lines: []*line{{dial: (&net.Dialer{Timeout: minTimeout}).DialContext, http: &http.Client{Transport: live.transport}}},
 		id:    identity.BeatID(identity.Hash(token)), key: key, start: start, clock: a.clock, power: power, log: a.log,
 		newestSeq: func() uint64 { return a.spool.Stats().Next - 1 }, back: make(chan struct{}, 1),
+	}
+	if err := a.beat.addLines(a.cfg, a.clock); err != nil {
+		return err
 	}
 	a.beat.metered.Store(a.cfg.Metered)
 	a.uplink.crowded = a.beat.crowded
@@ -281,9 +285,11 @@ func truth(b bool) float64 {
 	return 0
 }
 
-func newRoad(cfg CentreConfig, clock *Clock) (*road, error) {
+// newRoad makes the connections of a lane, or of beats, by a line.
+func newRoad(cfg CentreConfig, by probes.Line, clock *Clock) (*road, error) {
 	l := &road{}
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	dialer := by.Dialer(10 * time.Second)
+	dialer.KeepAlive = 30 * time.Second
 	t := &http.Transport{
 		// A connection that lost its peer is found out by pings, not by TCP's minutes.
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},

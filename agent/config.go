@@ -27,6 +27,7 @@ type Config struct {
 	Sysfs   string        `yaml:"sysfs"`    // Default /sys
 	Centre  CentreConfig  `yaml:"centre"`
 	Spool   spool.Config  `yaml:"spool"`
+	Lines   []LineConfig  `yaml:"lines"` // of a site with several. Default none: what the machine's routes choose
 	Probes  ProbesConfig  `yaml:"probes"`
 }
 
@@ -146,6 +147,9 @@ func (c Config) Validate() error {
 	}
 	if c.Listen != "" && !loopback(c.Listen) {
 		add("listen: must be a loopback address with a port, such as 127.0.0.1:9467 (got %q)", c.Listen)
+	}
+	if err := validateLines(c.Lines); err != nil {
+		errs = append(errs, err)
 	}
 	if err := c.Centre.validate(); err != nil {
 		errs = append(errs, err)

@@ -198,7 +198,7 @@ func (c *Clock) Bounded(s Stamp) bool { return c.past.correction(s.Boot, s.Boott
 
 // Transport is how the agent talks to its centre.
 func Transport(cfg CentreConfig, clock *Clock) (http.RoundTripper, error) {
-	r, err := newRoad(cfg, clock)
+	r, err := newRoad(cfg, probes.Line{}, clock)
 	if err != nil {
 		return nil, err
 	}

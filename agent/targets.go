@@ -17,6 +17,9 @@ import (
 	"thongsuot/probes"
 )
 
+// defaultEvery is the pace of probes of the line.
+const defaultEvery = 10 * time.Second
+
 // resolverPort is where a resolver listens when its address says nothing else.
 const resolverPort = 53
 
@@ -24,14 +27,15 @@ const resolverPort = 53
 // on this machine. What cannot be found is logged with a hint and left out; a
 // probe that is configured wrongly is an error that names its field.
 func Targets(cfg Config, version string, log *slog.Logger) ([]probes.Probe, error) {
-	return targets(cfg, version, known{path: openPath(cfg.pathFile(), log)}, log)
+	return targets(cfg, version, known{path: openPath(cfg.pathFile(), log), lines: openWays(cfg, log)}, log)
 }
 
 // known is what a running agent learns and its probes go by.
 type known struct {
-	elsewhere func(name string) []netip.Addr         // what the centre is given for a name
-	path      *path                                  // routers between here and the centre
-	found     func(to netip.Addr, hops []probes.Hop) // is told each trace
+	elsewhere func(name string) []netip.Addr // what the centre is given for a name
+	path      *path                          // routers between here and the centre
+	lines     map[string]*path               // the same by each line
+	teach     bool                           // let traces be learned from
 }
 
 func targets(cfg Config, version string, k known, log *slog.Logger) ([]probes.Probe, error) {
@@ -42,6 +46,7 @@ func targets(cfg Config, version string, k known, log *slog.Logger) ([]probes.Pr
 	m.centre()
 	m.captive()
 	m.portals()
+	m.lines()
 	m.items()
 	m.machine()
 	if len(m.errs) > 0 {
@@ -85,8 +90,10 @@ func (m *maker) gateways() {
 		if err != nil {
 			m.log.Warn("gateway not probed", "err", err)
 		}
-		for _, f := range found {
-			addrs = append(addrs, f.Addr.String())
+		for i, f := range found {
+			if i == 0 || !m.cfg.ofLine(f.Interface) { // else it is asked by its line
+				addrs = append(addrs, f.Addr.String())
+			}
 		}
 	default:
 		addrs = []string{g}
@@ -103,7 +110,10 @@ func (m *maker) gateways() {
 }
 
 // way adds the probes of the routers between here and the centre.
-func (m *maker) way() {
+func (m *maker) way() { m.wayBy("probes.path", probes.Line{}, defaultEvery, m.known.path) }
+
+// wayBy adds them for a line.
+func (m *maker) wayBy(field string, l probes.Line, every time.Duration, known *path) {
 	host := m.cfg.Probes.Path
 	switch host {
 	case "off":
@@ -115,21 +125,32 @@ func (m *maker) way() {
 		}
 	}
 	c := probes.DefaultPathConfig()
-	c.Host, c.Found = host, m.known.found
+	c.Name, c.Host, c.Line = by(c.Name, l), host, l
+	if m.known.teach {
+		c.Found = known.found
+	}
 	p, err := probes.NewPath(c)
-	m.add("probes.path", p, err)
-	m.hop(thongsuot.NameHop, m.known.path.hop)
-	m.hop(thongsuot.NameUpstream, m.known.path.upstream)
+	m.add(field, p, err)
+	m.hop(field, by(thongsuot.NameHop, l), l, every, known.hop)
+	m.hop(field, by(thongsuot.NameUpstream, l), l, every, known.upstream)
 }
 
-func (m *maker) hop(name string, where func() (probes.Waypoint, bool)) {
+// by is the name of a probe that is bound to a line.
+func by(name string, l probes.Line) string {
+	if l.Name == "" {
+		return name
+	}
+	return name + "-" + l.Name
+}
+
+func (m *maker) hop(field, name string, l probes.Line, every time.Duration, where func() (probes.Waypoint, bool)) {
 	if slices.ContainsFunc(m.cfg.Probes.ICMP, func(i ICMPItem) bool { return i.Name == name }) {
 		return // the operator knows which one it is
 	}
 	c := probes.DefaultHopConfig()
-	c.Name, c.Where = name, where
+	c.Name, c.Where, c.Line, c.Every = name, where, l, every
 	p, err := probes.NewHop(c)
-	m.add("probes.path", p, err)
+	m.add(field, p, err)
 }
 
 func (m *maker) resolvers() {
@@ -176,11 +197,15 @@ func (m *maker) centre() {
 		m.errs = append(m.errs, err)
 		return
 	}
+	m.centreBy("centre.url", probes.Line{}, defaultEvery, host, port)
+}
+
+func (m *maker) centreBy(field string, l probes.Line, every time.Duration, host, port string) {
 	c := probes.DefaultTCPConfig()
-	c.Name, c.Host = thongsuot.NameCentre, host
+	c.Name, c.Host, c.Line, c.Every = by(thongsuot.NameCentre, l), host, l, every
 	c.Port, _ = strconv.Atoi(port) // url.Parse took it for a number
 	p, err := probes.NewTCP(c)
-	m.add("centre.url", p, err)
+	m.add(field, p, err)
 }
 
 func (m *maker) captive() {

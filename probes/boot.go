@@ -36,7 +36,9 @@ func (c BootConfig) Validate() error {
 	)
 }
 
-func (c BootConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c BootConfig) schedule() schedule {
+	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+}
 
 // NewBoot makes the probe. Detail is the boot id.
 //

@@ -50,7 +50,9 @@ func (c CanaryConfig) Validate() error {
 	)
 }
 
-func (c CanaryConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c CanaryConfig) schedule() schedule {
+	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+}
 
 // NewCanary makes the probe. A device that is silent says something of the
 // mains only if it answered before and the witness beside it answers now.

@@ -60,7 +60,9 @@ func (c DNSConfig) Validate() error {
 	)
 }
 
-func (c DNSConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c DNSConfig) schedule() schedule {
+	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+}
 
 func (c DNSConfig) server() (netip.AddrPort, error) {
 	if addr, err := netip.ParseAddr(c.Resolver); err == nil {

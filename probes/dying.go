@@ -20,6 +20,7 @@ import (
 // late answer then finds nobody, and is not taken for that to a later packet.
 type dying struct {
 	to   netip.Addr
+	line Line
 	fd   int
 	port int // source port, counted from firstSource
 }
@@ -32,8 +33,11 @@ const (
 	sources     = 64
 )
 
-func openDying(to netip.Addr) (*dying, error) {
-	d := &dying{to: to.Unmap(), fd: -1}
+func openDying(to netip.Addr, l Line) (*dying, error) {
+	if !l.Source.IsValid() {
+		l.Source = unspecified(to.Unmap())
+	}
+	d := &dying{to: to.Unmap(), line: l, fd: -1}
 	return d, d.reopen()
 }
 
@@ -52,14 +56,17 @@ func (d *dying) reopen() error {
 	if err := unix.SetsockoptInt(fd, level, option, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
+	if err := (Line{Interface: d.line.Interface}).bind(fd); err != nil {
+		return err
+	}
 	for range sources {
 		d.port++
-		err := unix.Bind(fd, sockaddr(netip.AddrPortFrom(unspecified(d.to), uint16(firstSource+d.port%sources))))
+		err := d.line.bindPort(fd, firstSource+d.port%sources)
 		if err == nil {
 			break
 		}
 		if !errors.Is(err, unix.EADDRINUSE) {
-			return os.NewSyscallError("bind", err)
+			return err
 		}
 	}
 	// Connecting looks the route up and sends nothing.

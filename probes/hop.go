@@ -14,6 +14,7 @@ import (
 // (see [PathConfig]). Which router that is may change while the probe lives.
 type HopConfig struct {
 	Name     string        `yaml:"name"`     // unique within the agent
+	Line     Line          `yaml:"-"`        // bound to; default none
 	Every    time.Duration `yaml:"every"`    // default 10s
 	Timeout  time.Duration `yaml:"timeout"`  // default 80 % of every; must leave room for the whole run
 	Count    int           `yaml:"count"`    // packets in one run, 1 to 20; default 5. Routers answer a few a second at most
@@ -49,7 +50,7 @@ func (c HopConfig) Validate() error {
 	)
 }
 
-func (c HopConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c HopConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout, c.Line.Name} }
 
 // NewHop makes the probe. Its results are of kind icmp, as what answers is
 // ICMP: they have the fields of [NewICMP], and the router as target.
@@ -99,7 +100,7 @@ func (h *hopProbe) run(ctx context.Context) thongsuot.Result {
 // packets sends those of one run. nearer is a router before the one meant that
 // said there is no way on.
 func (h *hopProbe) packets(ctx context.Context, w Waypoint) (e echoes, nearer netip.Addr) {
-	d, err := openDying(w.To)
+	d, err := openDying(w.To, h.cfg.Line)
 	if err != nil {
 		e.err = err
 		return e, nearer

@@ -22,6 +22,7 @@ type ICMPConfig struct {
 	Name     string        `yaml:"name"`     // unique within the agent
 	Host     string        `yaml:"host"`     // address, or name resolved anew in each run
 	Family   Family        `yaml:"family"`   // ip4 or ip6; default that of the address, ip4 for a name
+	Line     Line          `yaml:"-"`        // bound to; default none
 	Every    time.Duration `yaml:"every"`    // default 10s
 	Timeout  time.Duration `yaml:"timeout"`  // default 80 % of every; must leave room for the whole run
 	Count    int           `yaml:"count"`    // requests in one run, 1 to 100; default 5
@@ -57,7 +58,7 @@ func (c ICMPConfig) Validate() error {
 	)
 }
 
-func (c ICMPConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c ICMPConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout, c.Line.Name} }
 
 // length is how long a run lasts when nothing answers.
 func (c ICMPConfig) length() time.Duration {
@@ -97,7 +98,7 @@ func (p *pinger) run(ctx context.Context) thongsuot.Result {
 		}
 		return fail(reason, err)
 	}
-	addr, err := resolve(ctx, p.cfg.Host, p.cfg.Family)
+	addr, err := resolve(ctx, p.cfg.Host, p.cfg.Family, p.cfg.Line)
 	if err != nil {
 		return fail(classify(err), err)
 	}
@@ -120,6 +121,15 @@ func (p *pinger) echo(ctx context.Context, addr netip.Addr, mode ICMPMode) echoe
 	b.SetIPAddr(&net.IPAddr{IP: addr.AsSlice(), Zone: addr.Zone()})
 	b.SetPrivileged(mode == ICMPRaw)
 	b.Count, b.Interval, b.Timeout, b.Size = p.cfg.Count, p.cfg.Interval, p.cfg.length(), p.cfg.Size
+	if b.InterfaceName = p.cfg.Line.Interface; b.InterfaceName != "" {
+		if _, err := net.InterfaceByName(b.InterfaceName); err != nil {
+			e.err = &net.OpError{Op: "send by " + b.InterfaceName, Net: "icmp", Err: syscall.ENODEV}
+			return e
+		}
+	}
+	if p.cfg.Line.Source.IsValid() {
+		b.Source = p.cfg.Line.Source.String()
+	}
 	b.RecordRtts, b.RecordTTLs = false, false
 
 	// pro-bing calls these three and the logger from one goroutine.

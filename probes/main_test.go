@@ -214,6 +214,8 @@ func child(what string) error {
 		return nil
 	case "canary":
 		return childCanary()
+	case "line":
+		return childLine()
 	case "hop":
 		return childHop()
 	case "dns":
@@ -257,6 +259,19 @@ func childProbe() error {
 }
 
 func decodeInput(into any) error { return json.NewDecoder(os.Stdin).Decode(into) }
+
+// encodeAll runs each of the probes once and writes what they found.
+func encodeAll(cfgs ...any) error {
+	var results []thongsuot.Result
+	for _, cfg := range cfgs {
+		p, err := build(cfg)
+		if err != nil {
+			return err
+		}
+		results = append(results, probes.Run(context.Background(), p))
+	}
+	return json.NewEncoder(os.Stdout).Encode(results)
+}
 
 // encodeRuns runs a probe and writes what it found for the parent.
 func encodeRuns(p probes.Probe, runs int) error {

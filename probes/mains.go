@@ -32,7 +32,9 @@ func (c MainsConfig) Validate() error {
 	)
 }
 
-func (c MainsConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c MainsConfig) schedule() schedule {
+	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+}
 
 // NewMains makes the probe. Detail names the supplies and what each says.
 //

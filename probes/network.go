@@ -70,12 +70,13 @@ func validHost(field, host string) error {
 // resolver is Go's own, whose errors tell a silent resolver from a missing name.
 var resolver = &net.Resolver{PreferGo: true}
 
-// resolve is the first address of host in the family; a literal is itself.
-func resolve(ctx context.Context, host string, f Family) (netip.Addr, error) {
+// resolve is the first address of host in the family, asked for by the line; a
+// literal is itself.
+func resolve(ctx context.Context, host string, f Family, l Line) (netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr, nil
 	}
-	addrs, err := resolver.LookupNetIP(ctx, f.network("ip"), host)
+	addrs, err := l.Dialer(0).Resolver.LookupNetIP(ctx, f.network("ip"), host)
 	if err != nil {
 		return netip.Addr{}, err
 	}
@@ -109,6 +110,7 @@ func classifyErrno(errno syscall.Errno) thongsuot.Reason {
 	case syscall.EACCES, syscall.EPERM: // a prohibit route, the machine's own firewall
 		return thongsuot.ReasonProhibited
 	case syscall.ENETUNREACH, syscall.ENETDOWN,
+		syscall.ENODEV,                              // the line's interface is gone
 		syscall.EINVAL,                              // a blackhole route
 		syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT: // no address of that family here
 		return thongsuot.ReasonNoRoute
@@ -146,6 +148,15 @@ func reached(reason thongsuot.Reason, addr netip.Addr) thongsuot.Reason {
 		return thongsuot.ReasonUnreachable
 	}
 	return reason
+}
+
+// reached is the same for what was asked by the line: the routes that a line is
+// bound to are not looked up.
+func (l Line) reached(reason thongsuot.Reason, addr netip.Addr) thongsuot.Reason {
+	if l.bound() {
+		return reason
+	}
+	return reached(reason, addr)
 }
 
 // routed reports whether the kernel has a route to addr. Connecting a datagram

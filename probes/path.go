@@ -18,6 +18,7 @@ type PathConfig struct {
 	Name    string        `yaml:"name"`    // unique within the agent; default path
 	Host    string        `yaml:"host"`    // address, or name resolved anew in each run
 	Family  Family        `yaml:"family"`  // ip4 or ip6; default that of the address, ip4 for a name
+	Line    Line          `yaml:"-"`       // bound to; default none
 	Every   time.Duration `yaml:"every"`   // default 15m
 	Timeout time.Duration `yaml:"timeout"` // default 80 % of every, at most a minute
 	Hops    int           `yaml:"hops"`    // routers looked for at most, 1 to 30; default 8
@@ -54,7 +55,7 @@ func (c PathConfig) Validate() error {
 	)
 }
 
-func (c PathConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c PathConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout, c.Line.Name} }
 
 // NewPath makes the probe. Any answer on the way is ReasonOK; how far it came
 // says the rest.
@@ -71,20 +72,20 @@ func NewPath(cfg PathConfig) (Probe, error) {
 }
 
 func (c PathConfig) run(ctx context.Context) thongsuot.Result {
-	addr, err := resolve(ctx, c.Host, c.Family)
+	addr, err := resolve(ctx, c.Host, c.Family, c.Line)
 	if err != nil {
 		return fail(classify(err), err)
 	}
-	d, err := openDying(addr)
+	d, err := openDying(addr, c.Line)
 	if err != nil {
-		return fail(reached(classify(err), addr), err)
+		return fail(c.Line.reached(classify(err), addr), err)
 	}
 	defer d.close()
 	var hops []Hop
 	for ttl := 1; ttl <= c.Hops; ttl++ {
 		hop, err := c.step(ctx, d, ttl)
 		if err != nil {
-			return fail(reached(classify(err), addr), err)
+			return fail(c.Line.reached(classify(err), addr), err)
 		}
 		hops = append(hops, hop)
 		if hop.Reached {

@@ -82,7 +82,9 @@ func (c PortalConfig) Validate() error {
 	)
 }
 
-func (c PortalConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c PortalConfig) schedule() schedule {
+	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+}
 
 func (c PortalConfig) parse() (*url.URL, error) {
 	u, err := url.Parse(c.URL)

@@ -33,6 +33,7 @@ import (
 type Probe struct {
 	Name    string // unique within one agent
 	Kind    thongsuot.ProbeKind
+	Line    string        // line that it is bound to; "" for none
 	Target  string        // what is asked, fit to be shown: no user, password or query
 	Every   time.Duration // pace
 	Timeout time.Duration // end of one run
@@ -106,6 +107,7 @@ func (p Probe) validate() error {
 // finish stamps the answer with the question and makes it fit to be stored.
 func (p Probe) finish(r thongsuot.Result) thongsuot.Result {
 	r.Probe, r.Kind, r.Target = p.Name, p.Kind, cmp.Or(r.Target, p.Target) // one whose target changes says it itself
+	r.Line = p.Line
 	r.Detail = tidy(r.Detail)
 	kept := r.Fields[:0:0]
 	for _, f := range r.Fields {
@@ -156,7 +158,7 @@ func newProbe(kind thongsuot.ProbeKind, s schedule, target string, do func(conte
 	free := make(chan struct{}, 1)
 	free <- struct{}{}
 	return Probe{
-		Name: s.name, Kind: kind, Target: target, Every: s.every, Timeout: s.timeoutOrDefault(),
+		Name: s.name, Kind: kind, Line: s.line, Target: target, Every: s.every, Timeout: s.timeoutOrDefault(),
 		Do: func(ctx context.Context) thongsuot.Result {
 			select {
 			case <-free:
@@ -178,6 +180,7 @@ func fail(reason thongsuot.Reason, err error) thongsuot.Result {
 type schedule struct {
 	name           string
 	every, timeout time.Duration
+	line           string // that it is bound to, "" for none
 }
 
 // timeoutOrDefault leaves a fifth of the interval free, so that a run that

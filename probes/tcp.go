@@ -19,6 +19,7 @@ type TCPConfig struct {
 	Host    string        `yaml:"host"`    // address, or name resolved anew in each run outside the measured time
 	Port    int           `yaml:"port"`    // 1 to 65535
 	Family  Family        `yaml:"family"`  // ip4 or ip6; default that of the address, ip4 for a name
+	Line    Line          `yaml:"-"`       // bound to; default none
 	Every   time.Duration `yaml:"every"`   // default 10s
 	Timeout time.Duration `yaml:"timeout"` // default 80 % of every
 }
@@ -36,7 +37,7 @@ func (c TCPConfig) Validate() error {
 	)
 }
 
-func (c TCPConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c TCPConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout, c.Line.Name} }
 
 // NewTCP makes the probe.
 //
@@ -51,16 +52,16 @@ func NewTCP(cfg TCPConfig) (Probe, error) {
 }
 
 func (c TCPConfig) connect(ctx context.Context) thongsuot.Result {
-	addr, err := resolve(ctx, c.Host, c.Family)
+	addr, err := resolve(ctx, c.Host, c.Family, c.Line)
 	if err != nil {
 		return fail(classify(err), err)
 	}
-	var d net.Dialer
+	d := c.Line.Dialer(0)
 	begin := time.Now()
 	conn, err := d.DialContext(ctx, familyOf(addr).network("tcp"), netip.AddrPortFrom(addr, uint16(c.Port)).String())
 	took := time.Since(begin)
 	if err != nil {
-		return fail(reached(classify(err), addr), err)
+		return fail(c.Line.reached(classify(err), addr), err)
 	}
 	conn.Close()
 	return thongsuot.Result{

@@ -47,7 +47,9 @@ func (c UPSConfig) Validate() error {
 	)
 }
 
-func (c UPSConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Timeout} }
+func (c UPSConfig) schedule() schedule {
+	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+}
 
 // NewUPS makes the probe. Detail is the raw ups.status.
 //
