@@ -43,7 +43,7 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	flags.StringVar(&cfg.Central, "central", beside("thongsuot-central"), "the centre's program")
 	flags.StringVar(&cfg.Source, "source", cfg.Source, "folder of the module, for builds and the registry")
 	flags.IntVar(&cfg.Minutes, "minutes", cfg.Minutes, "of a quiet site that are measured")
-	flags.IntVar(&cfg.Repeats, "repeats", cfg.Repeats, "faults of each kind that are timed")
+	flags.IntVar(&cfg.Repeats, "repeats", cfg.Repeats, "sites whose line is cut, and whose UPS goes on battery; 12 at most")
 	flags.DurationVar(&cfg.Outage, "outage", cfg.Outage, "how long the centre is away")
 	flags.IntVar(&cfg.Sites, "sites", cfg.Sites, "whose samples are stored and asked for")
 	flags.IntVar(&cfg.Hours, "hours", cfg.Hours, "of samples of each site")

@@ -29,7 +29,7 @@ type Config struct {
 	Version string
 
 	Minutes int           // of a quiet site. Default 5
-	Repeats int           // faults of each kind that are timed. Default 12
+	Repeats int           // sites whose line is cut once and whose UPS is, timed. Default 12
 	Outage  time.Duration // of the centre. Default 5 minutes
 	Sites   int           // whose samples are stored and asked for. Default 124
 	Hours   int           // of samples of each site. Default 24
@@ -49,7 +49,7 @@ func (c Config) Validate() error {
 		}
 	}
 	within("minutes", c.Minutes, 1, 120)
-	within("repeats", c.Repeats, 1, 60)
+	within("repeats", c.Repeats, 1, maxRepeats)
 	within("sites", c.Sites, 1, 5000)
 	within("hours", c.Hours, 1, 48)
 	if c.Outage < 30*time.Second || c.Outage > time.Hour {

@@ -14,6 +14,7 @@ import (
 
 	"thongsuot"
 	"thongsuot/lab/sim"
+	"thongsuot/store"
 	"thongsuot/wire"
 )
 
@@ -41,10 +42,10 @@ type body struct {
 	gzip    []byte
 }
 
-// newLoad simulates the sites over the hours before now.
-func newLoad(ctx context.Context, sites, hours int) (*load, error) {
+// newLoad simulates the sites over the span before now.
+func newLoad(ctx context.Context, sites int, span time.Duration) (*load, error) {
 	to := time.Now().Truncate(postSpan)
-	l := &load{from: to.Add(-time.Duration(hours) * time.Hour), to: to}
+	l := &load{from: to.Add(-span), to: to}
 	rounds := make([]*sim.Rounds, sites)
 	for i := range rounds {
 		l.codes = append(l.codes, fmt.Sprint(20001+i))
@@ -139,6 +140,38 @@ func each(ctx context.Context, n int, f func(int) error) error {
 	}
 	wg.Wait()
 	return context.Cause(ctx)
+}
+
+// pour puts everything into a store, as the centre would, without the centre.
+func (l *load) pour(ctx context.Context, st *store.Store) error {
+	precision, err := wire.ParsePrecision("ms")
+	if err != nil {
+		return err
+	}
+	for _, span := range l.spans {
+		for _, b := range span {
+			z, err := gzip.NewReader(bytes.NewReader(b.gzip))
+			if err != nil {
+				return err
+			}
+			text, err := io.ReadAll(z)
+			if err != nil {
+				return err
+			}
+			points, bad, err := wire.Decode(text, precision, time.Now())
+			if err != nil || len(bad) > 0 {
+				return fmt.Errorf("%d lines of the load are bad: %w", len(bad), err)
+			}
+			var samples []thongsuot.Sample
+			for _, p := range points {
+				samples = append(samples, p.Samples(l.codes[b.site])...)
+			}
+			if _, err := st.Append(ctx, samples); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // do sends a request that must be answered well.

@@ -5,13 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"thongsuot/lab/bench"
 )
 
 // The load holds what the sites measured: six rounds a minute of each.
 func TestLoad(t *testing.T) {
-	l, err := bench.NewLoad(t.Context(), 2, 1)
+	l, err := bench.NewLoad(t.Context(), 2, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

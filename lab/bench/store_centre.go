@@ -24,7 +24,8 @@ import (
 // centreTaker is our centre: it parses, authorises, judges and stores.
 type centreTaker struct {
 	*run
-	load   *load
+	load   *load // that the centre takes in
+	day    *load // that is asked for
 	addr   string
 	tokens []string
 	serves *server
@@ -106,10 +107,10 @@ func (c *centreTaker) request(ctx context.Context, b body, span int) (*http.Requ
 // weight asks the folder how many samples each block has. Samples that still
 // wait in the log of the newest hours are left out on both sides.
 func (c *centreTaker) weight(context.Context) (total int64, samples int, note string, err error) {
-	if err := c.serves.end(); err != nil {
+	if err := c.Close(); err != nil {
 		return 0, 0, "", err
 	}
-	blocks, err := filepath.Glob(filepath.Join(c.folder(), "data/store/*/meta.json"))
+	blocks, err := filepath.Glob(filepath.Join(c.dayFolder(), "*/meta.json"))
 	if err != nil {
 		return 0, 0, "", err
 	}
@@ -139,28 +140,29 @@ func (c *centreTaker) weight(context.Context) (total int64, samples int, note st
 	return total, samples, fmt.Sprintf("in %d blocks, index included; the log of the newest hours aside", len(blocks)), nil
 }
 
-// opened ends the centre and opens its store.
-func (c *centreTaker) opened() (*store.Store, error) {
+func (c *centreTaker) dayFolder() string { return filepath.Join(c.dir, "day") }
+
+// opened is a store that has the day, filled at the first call.
+func (c *centreTaker) opened(ctx context.Context) (*store.Store, error) {
 	if c.store != nil {
 		return c.store, nil
 	}
-	if err := c.serves.end(); err != nil {
+	cfg := store.DefaultConfig()
+	cfg.Dir, cfg.MinFreeBytes = c.dayFolder(), 0
+	var err error
+	if c.store, err = store.Open(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry()); err != nil {
 		return nil, err
 	}
-	cfg := store.DefaultConfig()
-	cfg.Dir, cfg.MinFreeBytes = filepath.Join(c.folder(), "data/store"), 0
-	var err error
-	c.store, err = store.Open(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	return c.store, err
+	return c.store, c.day.pour(ctx, c.store)
 }
 
 func (c *centreTaker) chart(ctx context.Context, site string) (int, error) {
-	st, err := c.opened()
+	st, err := c.opened(ctx)
 	if err != nil {
 		return 0, err
 	}
 	selector := store.Selector(chartMetric, thongsuot.Label{Name: thongsuot.LabelSite, Value: site}, thongsuot.Label{Name: thongsuot.LabelProbe, Value: chartProbe})
-	got, err := st.Range(ctx, fmt.Sprintf("avg_over_time(%s[2m])", selector), c.load.to.Add(-24*time.Hour), c.load.to, chartStep)
+	got, err := st.Range(ctx, fmt.Sprintf("avg_over_time(%s[2m])", selector), c.day.to.Add(-24*time.Hour), c.day.to, chartStep)
 	if err != nil || len(got) != 1 {
 		return 0, err
 	}
@@ -168,11 +170,11 @@ func (c *centreTaker) chart(ctx context.Context, site string) (int, error) {
 }
 
 func (c *centreTaker) portal(ctx context.Context) (int, error) {
-	st, err := c.opened()
+	st, err := c.opened(ctx)
 	if err != nil {
 		return 0, err
 	}
-	got, err := st.Instant(ctx, "quantile_over_time(0.95, "+portalMetric+"[1d])", c.load.to)
+	got, err := st.Instant(ctx, "quantile_over_time(0.95, "+portalMetric+"[1d])", c.day.to)
 	return len(got), err
 }
 
