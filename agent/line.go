@@ -68,7 +68,7 @@ func (b *beater) exchange(ctx context.Context, l *line, m wire.Beat, wait time.D
 	if err := l.conn.SetDeadline(until); err != nil {
 		return false, err
 	}
-	defer context.AfterFunc(ctx, func() { _ = l.conn.SetDeadline(time.Unix(1, 0)) })()
+	defer cutShort(ctx, l.conn)()
 	if _, err := l.conn.Write(m.Marshal(b.key)); err != nil {
 		sleep(ctx, time.Until(until))
 		return false, fmt.Errorf("send beat: %w", err)
@@ -88,6 +88,21 @@ func (b *beater) exchange(ctx context.Context, l *line, m wire.Beat, wait time.D
 		}
 		b.learn(r, r.Try == m.Try, sent, b.clock.boottime())
 		return r.Heard, nil
+	}
+}
+
+// cutShort ends what waits on conn when ctx does. The returned function takes
+// that back, and leaves nothing behind that could cut the next wait short.
+func cutShort(ctx context.Context, conn net.Conn) func() {
+	cut := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(cut)
+		_ = conn.SetDeadline(time.Unix(1, 0)) // closed: nobody waits
+	})
+	return func() {
+		if !stop() {
+			<-cut
+		}
 	}
 }
 
