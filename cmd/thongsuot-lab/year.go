@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -40,6 +42,7 @@ func playYear(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	folder := flags.String("registry", cfg.Registry, "folder of the registry")
 	each := flags.Bool("each", cfg.Each, "feed every beat and round by itself; it gives the same and takes long")
 	asJSON := flags.Bool("json", false, "one JSON object")
+	log := flags.String("changes", "", "file for every change of the engine, one JSON object a line")
 	show := flags.Bool("show", false, "print the configuration in use and end")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -88,6 +91,11 @@ func playYear(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	if err != nil {
 		return program.Fail(stderr, program.ExitFailed, err)
 	}
+	if *log != "" {
+		if err := writeChanges(*log, result.Changes); err != nil {
+			return program.Fail(stderr, program.ExitFailed, err)
+		}
+	}
 	report := result.Report()
 	if *asJSON {
 		err = report.JSON(stdout)
@@ -101,4 +109,19 @@ func playYear(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	runtime.ReadMemStats(&m)
 	fmt.Fprintf(stderr, "%.1f s, %d MB of memory\n", time.Since(begin).Seconds(), m.Sys>>20)
 	return program.ExitOK
+}
+
+func writeChanges(file string, changes []year.Told) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	e := json.NewEncoder(w)
+	for _, c := range changes {
+		if err := e.Encode(c); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	return errors.Join(w.Flush(), f.Close())
 }

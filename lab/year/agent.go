@@ -50,6 +50,7 @@ type agent struct {
 	spool   []stretch          // measured out of reach, oldest first
 	loose   []thongsuot.Result // single results that wait: edges of power, first and last words
 	wait    []delayed          // on their way
+	past    condition          // last of the run before, as the agent's own file tells its next start
 	healthy []span             // for the score: when nothing was wrong
 }
 
@@ -90,6 +91,9 @@ func (a *agent) begin(t int64) {
 	a.next[minutes] = t + 2
 	a.pace, a.asked = minuteEvery, 0
 	a.loose = append(a.loose, a.words(t, 0))
+	if a.is.start > 1 {
+		a.loose = append(a.loose, a.lastEnd(t))
+	}
 }
 
 // due is when the agent has something to do next.
@@ -162,6 +166,10 @@ func (a *agent) turn(t int64) {
 	a.is, a.turns = a.body.now(), a.body.next()
 	is := a.is
 	a.note(was, is, t)
+	if was.agent && !is.agent {
+		a.past = was
+		a.past.goodbye, a.past.stopping = is.goodbye, is.stopping
+	}
 	switch {
 	case is.goodbye || is.stopping:
 		a.farewell(was, t)

@@ -21,6 +21,7 @@ const (
 // Addresses set aside for documentation (RFC 5737, RFC 2606).
 const (
 	gatewayAddr   = "192.0.2.1"
+	hopAddr       = "203.0.113.1"
 	referenceAddr = "198.51.100.10"
 	resolverAddr  = "198.51.100.53:53"
 	centreAddr    = "203.0.113.10:8086"
@@ -36,6 +37,18 @@ func (a *agent) words(t int64, stopping float64) thongsuot.Result {
 	return thongsuot.Result{
 		Probe: "agent", Kind: thongsuot.ProbeAgent, At: a.time(t), Reason: thongsuot.ReasonOK, Detail: "simulated",
 		Fields: []thongsuot.Field{ratio(thongsuot.FieldStopping, stopping)},
+	}
+}
+
+// lastEnd is what a start of the agent finds of how the run before ended.
+func (a *agent) lastEnd(t int64) thongsuot.Result {
+	is := func(yes bool) float64 { return float64(boolInt(yes)) }
+	return thongsuot.Result{
+		Probe: "last-end", Kind: thongsuot.ProbeBoot, At: a.time(t), Reason: thongsuot.ReasonOK, Detail: "simulated",
+		Fields: []thongsuot.Field{
+			ratio(thongsuot.FieldClean, is(a.past.goodbye || a.past.stopping)), ratio(thongsuot.FieldShutdown, is(a.past.goodbye)),
+			ratio(thongsuot.FieldSameBoot, is(a.past.boot == a.is.boot)), ratio(thongsuot.FieldOnBattery, is(a.past.battery)), ratio(thongsuot.FieldPanic, 0),
+		},
 	}
 }
 
@@ -106,13 +119,19 @@ func (a *agent) roundResults(t int64) []thongsuot.Result {
 	} else {
 		echo(&gateway, 0, 0)
 	}
+	hop := thongsuot.Result{Probe: thongsuot.NameHop, Kind: thongsuot.ProbeICMP, Target: hopAddr, At: at, Reason: thongsuot.ReasonOK}
+	if is.hop {
+		echo(&hop, echoes, a.rtt/3)
+	} else {
+		echo(&hop, 0, 0)
+	}
 	if !is.main {
 		echo(&reference, 0, 0)
 		resolver.Reason, centre.Reason = thongsuot.ReasonDNSTimeout, thongsuot.ReasonTimeout
 		if is.heard { // over the backup line
 			centre.Reason = thongsuot.ReasonOK
 		}
-		return []thongsuot.Result{gateway, reference, resolver, centre}
+		return []thongsuot.Result{gateway, hop, reference, resolver, centre}
 	}
 	back := echoes
 	if is.loss > soonLost {
@@ -121,6 +140,9 @@ func (a *agent) roundResults(t int64) []thongsuot.Result {
 				back--
 			}
 		}
+	}
+	if is.hop { // what is lost and late is on the line to the carrier
+		echo(&hop, back, way-a.rtt*2/3)
 	}
 	echo(&reference, back, way)
 	if a.fails(2) {
@@ -133,7 +155,7 @@ func (a *agent) roundResults(t int64) []thongsuot.Result {
 	} else {
 		centre.Fields = []thongsuot.Field{ratio(thongsuot.FieldConnect, way)}
 	}
-	return []thongsuot.Result{gateway, reference, resolver, centre}
+	return []thongsuot.Result{gateway, hop, reference, resolver, centre}
 }
 
 // way is the round trip to the province now: always the same on a good day, so

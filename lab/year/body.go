@@ -13,6 +13,7 @@ type condition struct {
 	start    uint32
 	boot     int
 	gateway  bool    // answers
+	hop      bool    // the carrier's first router answers
 	main     bool    // the main line leads out
 	heard    bool    // a way to the centre is open, and the centre hears
 	loss     float64 // of a datagram, each way
@@ -336,7 +337,7 @@ func (b *body) now() condition {
 	lineOut := b.gear && b.lan == 0
 	c := condition{
 		agent: b.host && b.agent && b.suspended == 0, start: b.start, boot: b.boot,
-		gateway: lineOut, main: lineOut && b.cut == 0 && b.upstream == 0,
+		gateway: lineOut, hop: lineOut && b.cut == 0, main: lineOut && b.cut == 0 && b.upstream == 0,
 		loss: b.a.Loss.Clean, delay: 1, slow: 1,
 		battery: b.dark > 0 && b.sensor != noSensor, low: b.dark > 0 && b.low, goodbye: b.goodbye, stopping: b.stopped,
 	}
