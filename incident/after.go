@@ -22,6 +22,7 @@ type gap struct {
 	Hop       tally         `json:"hop"`                  // the carrier's routers
 	Captive   tally         `json:"captive"`              // checks for a page of the carrier's own; Fail: there was one
 	OnBattery bool          `json:"on_battery,omitempty"` // seen in the gap
+	BatteryAt time.Time     `json:"battery_at,omitzero"`  // first of it
 	Asleep    time.Duration `json:"asleep,omitempty"`     // the machine was suspended so long between its last word before the gap and its first after
 	LastEnd   lastEnd       `json:"last_end,omitzero"`    // what the agent found of its own end when it came back
 	First     time.Time     `json:"first,omitzero"`       // of the results from within the gap
@@ -106,17 +107,15 @@ func (g *gap) fold(r thongsuot.Result, arrival time.Time) {
 		g.Touched = arrival
 		return
 	}
+	if r.Kind == thongsuot.ProbeUPS || r.Kind == thongsuot.ProbeMains || r.Kind == thongsuot.ProbeCanary {
+		g.foldPower(r, arrival)
+		return
+	}
 	// What may have been before or after is no evidence of what was in between.
 	if !r.At.After(g.Since.Add(g.edge()+r.Doubt())) || !r.At.Before(g.End.Add(-g.edge()-r.Doubt())) {
 		return
 	}
 	switch r.Kind {
-	case thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary:
-		battery, _ := r.Field(thongsuot.FieldOnBattery)
-		online, said := r.Field(thongsuot.FieldOnline)
-		if r.OK() && (battery == 1 || said && online == 0) {
-			g.OnBattery = true
-		}
 	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePortal, thongsuot.ProbeCaptive:
 		t := &g.Hosts
 		switch {
@@ -158,6 +157,20 @@ func (g *gap) slept(before, after thongsuot.Result, arrival time.Time) {
 		return
 	}
 	g.Asleep = time.Duration((is - was) * float64(time.Second))
+	g.Touched = arrival
+}
+
+// foldPower notes when mains went within the gap. Power has no edge: that it
+// went at the same moment as the line is what tells why the line went.
+func (g *gap) foldPower(r thongsuot.Result, arrival time.Time) {
+	battery, _ := r.Field(thongsuot.FieldOnBattery)
+	online, said := r.Field(thongsuot.FieldOnline)
+	if !r.OK() || battery != 1 && !(said && online == 0) || r.At.Before(g.Since.Add(-r.Doubt())) || !r.At.Before(g.End) {
+		return
+	}
+	if !g.OnBattery || r.At.Before(g.BatteryAt) {
+		g.OnBattery, g.BatteryAt = true, r.At
+	}
 	g.Touched = arrival
 }
 
@@ -220,8 +233,11 @@ func (g *gap) facts() Facts {
 			f.Clean = Yes
 		}
 	}
-	if g.Power.OnBattery {
+	switch {
+	case g.Power.OnBattery:
 		f.BatteryToLoss = Interval{true, g.Since.Sub(g.Power.Since)}
+	case g.OnBattery:
+		f.BatteryToLoss = Interval{true, g.Since.Sub(g.BatteryAt)}
 	}
 	if g.watched() {
 		f.Gateway, f.Reference, f.DNS, f.Portal = g.Gateway.ratio(), g.Hosts.ratio(), g.Names.ratio(), g.Portal.ratio()
@@ -254,7 +270,7 @@ func (g *gap) evidence() []thongsuot.Evidence {
 	case g.Power.OnBattery:
 		out = append(out, g.Power.evidence()...)
 	case g.OnBattery:
-		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceOnBattery, At: g.First})
+		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceOnBattery, At: g.BatteryAt})
 	case g.Said.MainsPresent:
 		out = append(out, thongsuot.Evidence{Code: thongsuot.EvidenceMainsPresent, At: g.Since})
 	case !g.Power.Known:

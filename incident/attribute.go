@@ -197,7 +197,8 @@ func portalGone(f Facts) (thongsuot.Verdict, bool) {
 	switch {
 	case many && f.PortalFailRoutes >= voteRoutes && elsewhere:
 		v = verdict(down, portal, "", certain)
-	case many && f.PortalFailRoutes < voteRoutes && f.ReferencePortal == PortalOK:
+	case f.CarrierFailShare.Measured && f.CarrierFailShare.Value >= half && f.OthersFailShare.gone() && f.ReferencePortal == PortalOK,
+		many && f.PortalFailRoutes < voteRoutes && f.ReferencePortal == PortalOK:
 		v = verdict(down, upstream, "", likely, upstream, portal)
 		v.Evidence = append(v.Evidence, thongsuot.Evidence{Code: thongsuot.EvidencePortalVote, Value: f.PortalFailShare})
 	case f.PortalSaidSo, many && f.PortalFailRoutes >= voteRoutes:

@@ -60,6 +60,8 @@ type Facts struct {
 	ReferencePortal                  PortalView
 	PortalFailShare, PortalSlowShare float64 // of the sites that were heard
 	PortalFailRoutes                 int     // over how many upstreams or carriers they spread
+	CarrierFailShare                 Ratio   // of those on the site's own carrier
+	OthersFailShare                  Ratio   // of those on the other carriers
 
 	Planned thongsuot.Cause // what a planned window covers now; "" for none
 }

@@ -72,7 +72,7 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		f.UpstreamDown = 0 // the line is fine
 	}
 	if f.Portal.gone() || slices.ContainsFunc(sees.portalUp, (*target).pageSlow) {
-		e.vote(now, &f)
+		e.vote(s, now, &f)
 	}
 	v := Attribute(f)
 	switch {
@@ -87,7 +87,11 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		poor := sees.poor()
 		v.Evidence = slices.Concat(sees.evidence(), poorEvidence(poor, now), v.Evidence, e.others(s, f))
 		if v.State == thongsuot.StateDegraded {
-			return judged{Verdict: v, since: earliestPoor(poor), region: e.region(s, f, v, now)}
+			since := earliestPoor(poor)
+			if since.IsZero() {
+				since = now
+			}
+			return judged{Verdict: v, since: since, region: e.region(s, f, v, now)}
 		}
 		return judged{Verdict: v, since: sees.onset(f), region: e.region(s, f, v, now)}
 	case len(sees.hostsDown) > 0:
@@ -144,7 +148,7 @@ func (s *site) look(now time.Time, cfg Config, line string) (v sight) {
 		if t.Last.Line != line || now.Sub(t.Fresh) > cfg.Stale || s.duringSilence(t.Fresh) {
 			continue
 		}
-		down := t.Fails >= cfg.FailRounds
+		down := t.down(cfg)
 		if name == thongsuot.NameHop && t.Answered && !down {
 			v.firstHop = t
 		}
@@ -209,6 +213,15 @@ func (v sight) facts(now time.Time) (f Facts) {
 	if f.DNS.works() && f.Portal.gone() && v.sinceNames() {
 		f.Portal = Ratio{} // from before the names came back, and not asked since
 	}
+	if v.losesMuch() {
+		// What gets lost on the way says nothing of where it was bound.
+		if f.DNS.gone() {
+			f.DNS = Ratio{}
+		}
+		if f.Portal.gone() && !saidSo(v.portalDown[0]) {
+			f.Portal = Ratio{}
+		}
+	}
 	switch {
 	case v.gatewayUp != nil:
 		f.Gateway = Success(1)
@@ -240,6 +253,15 @@ func (v sight) sinceNames() bool {
 		return !slices.ContainsFunc(v.namesUp, func(n *target) bool {
 			return p.Last.At.Before(n.Back) && !p.Since.Add(gapEdge).Before(n.Down)
 		})
+	})
+}
+
+// losesMuch reports whether the newest rounds lost so much that single
+// questions are bound to fail, but not for so long that it would be told.
+func (v sight) losesMuch() bool {
+	return slices.ContainsFunc(v.hostsUp, func(t *target) bool {
+		lost, sent := t.Quality.Loss.newest(heavyOver)
+		return !t.Quality.Loss.High && wilson(lost, sent) > lossHeavy
 	})
 }
 

@@ -100,21 +100,22 @@ func (s *site) onBatteryAt() (began time.Time, on bool) {
 	case s.Gap != nil && s.Gap.Power.OnBattery:
 		return s.Gap.Power.Since, true
 	case s.Gap != nil && s.Gap.OnBattery:
-		return s.Gap.Since, true
+		return s.Gap.BatteryAt, true
 	default:
 		return time.Time{}, false
 	}
 }
 
 // vote counts who else cannot use the portal, and over how many carriers.
-func (e *Engine) vote(now time.Time, f *Facts) {
-	e.poll(now, f, func(o *site) (PortalView, bool) { return o.view, true })
+func (e *Engine) vote(s *site, now time.Time, f *Facts) {
+	e.poll(s, now, f, func(o *site) (PortalView, bool) { return o.view, true })
 }
 
 // poll asks all sites how they see a page; view tells it, and whether the site
-// votes on it.
-func (e *Engine) poll(now time.Time, f *Facts, view func(o *site) (seen PortalView, votes bool)) {
+// votes on it. Those on the carrier of s are counted for themselves too.
+func (e *Engine) poll(s *site, now time.Time, f *Facts, view func(o *site) (seen PortalView, votes bool)) {
 	voters, failing, slow := 0, 0, 0
+	var own, others struct{ voters, failing int }
 	routes := map[string]bool{}
 	for _, code := range e.order {
 		o := e.sites[code]
@@ -133,6 +134,14 @@ func (e *Engine) poll(now time.Time, f *Facts, view func(o *site) (seen PortalVi
 			continue
 		}
 		voters++
+		of := &others
+		if o.Carrier == s.Carrier {
+			of = &own
+		}
+		of.voters++
+		if seen == PortalFails {
+			of.failing++
+		}
 		switch seen {
 		case PortalFails:
 			failing++
@@ -146,6 +155,10 @@ func (e *Engine) poll(now time.Time, f *Facts, view func(o *site) (seen PortalVi
 		f.PortalFailShare = float64(failing) / float64(voters)
 		f.PortalSlowShare = float64(slow) / float64(voters)
 		f.PortalFailRoutes = len(routes)
+	}
+	if s.Carrier != "" && own.voters >= peersAtLeast && others.voters >= peersAtLeast {
+		f.CarrierFailShare = Success(float64(own.failing) / float64(own.voters))
+		f.OthersFailShare = Success(float64(others.failing) / float64(others.voters))
 	}
 }
 

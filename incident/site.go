@@ -78,9 +78,10 @@ type target struct {
 	Fails    int              `json:"fails,omitempty"` // of these in a row
 	Since    time.Time        `json:"since,omitzero"`  // first of these failures
 	Answered bool             `json:"answered,omitempty"`
-	Down     time.Time        `json:"down,omitzero"`  // first failure of the last time it was down
-	Back     time.Time        `json:"back,omitzero"`  // first good answer after that
-	Fresh    time.Time        `json:"fresh,omitzero"` // of the newest answer that arrived while it was fresh: only such speak of now
+	Healed   runs             `json:"healed,omitempty"` // runs of failures that ended by themselves
+	Down     time.Time        `json:"down,omitzero"`    // first failure of the last time it was down
+	Back     time.Time        `json:"back,omitzero"`    // first good answer after that
+	Fresh    time.Time        `json:"fresh,omitzero"`   // of the newest answer that arrived while it was fresh: only such speak of now
 	Quality  quality          `json:"quality"`
 }
 
@@ -249,6 +250,10 @@ func (s *site) foldTarget(r thongsuot.Result, arrival time.Time, cfg Config) {
 			t.Quality.Loss.forget(t.Fails)
 			t.Down, t.Back = t.Since, r.At
 		}
+		t.Healed = t.Healed.since(r.At.Add(-cfg.HealMemory))
+		if t.Answered && t.Fails > 0 && t.Fails < cfg.MaxBeats {
+			t.Healed = t.Healed.add(healed{r.At, t.Fails})
+		}
 		t.Fails, t.Since, t.Answered = 0, time.Time{}, true
 	case r.Reason.Evidence():
 		if t.Fails == 0 {
@@ -260,6 +265,18 @@ func (s *site) foldTarget(r thongsuot.Result, arrival time.Time, cfg Config) {
 	if !s.duringSilence(r.At) {
 		t.Quality.measure(r, cfg)
 	}
+}
+
+// down reports whether the target is held to be gone. What is asked every few
+// seconds is given one failure more than the longest run that ended by itself
+// of late, as beats are; what is asked seldom is not.
+func (t *target) down(cfg Config) bool {
+	patience := cfg.FailRounds
+	switch t.Last.Kind {
+	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS:
+		patience = min(max(t.Healed.longest()+1, cfg.FailRounds), max(cfg.MaxBeats, cfg.FailRounds))
+	}
+	return t.Fails >= patience
 }
 
 func (s *site) foldPower(r thongsuot.Result) {

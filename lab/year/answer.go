@@ -128,9 +128,6 @@ func (a *agent) roundResults(t int64) []thongsuot.Result {
 	if !is.main {
 		echo(&reference, 0, 0)
 		resolver.Reason, centre.Reason = thongsuot.ReasonDNSTimeout, thongsuot.ReasonTimeout
-		if is.heard { // over the backup line
-			centre.Reason = thongsuot.ReasonOK
-		}
 		return []thongsuot.Result{gateway, hop, reference, resolver, centre}
 	}
 	back := echoes
