@@ -17,6 +17,7 @@ import (
 	"thongsuot/alerting"
 	"thongsuot/incident"
 	"thongsuot/store"
+	"thongsuot/store/promremote"
 )
 
 // Config is the centre's whole configuration.
@@ -29,9 +30,12 @@ type Config struct {
 	Names    NamesConfig     `yaml:"names"`
 	Pages    PagesConfig     `yaml:"pages"`
 	Query    QueryConfig     `yaml:"query"`
-	Store    store.Config    `yaml:"store"`
+	Engine   string          `yaml:"engine"` // what samples are kept in: embedded or prometheus. Default embedded
+	Store    store.Config    `yaml:"store"`  // of the embedded engine
 	Incident incident.Config `yaml:"incident"`
 	Alerting alerting.Config `yaml:"alerting"`
+
+	Prometheus promremote.Config `yaml:"prometheus"` // an engine that speaks remote write and PromQL
 
 	// Simulated makes every page say that its data are made up. Default false
 	Simulated bool `yaml:"simulated"`
@@ -91,7 +95,7 @@ func DefaultConfig() Config {
 			MaxConnections: 16384, Patience: 10 * time.Second,
 		},
 		Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"}, Query: QueryConfig{Concurrent: 4},
-		Store: samples, Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
+		Engine: engineEmbedded, Store: samples, Prometheus: promremote.DefaultConfig(), Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
 	}
 }
 
@@ -138,6 +142,16 @@ func (c Config) CheckFiles(log *slog.Logger) error {
 }
 
 func (c Config) validateStore() error {
+	switch c.Engine {
+	case enginePrometheus:
+		if err := c.Prometheus.Validate(); err != nil {
+			return fmt.Errorf("prometheus.%s", strings.ReplaceAll(err.Error(), "\n", "\nprometheus."))
+		}
+		return nil
+	case engineEmbedded:
+	default:
+		return fmt.Errorf("engine: want %s or %s (got %q)", engineEmbedded, enginePrometheus, c.Engine)
+	}
 	s := c.Store
 	if s.Dir == "" {
 		s.Dir = c.DataDir

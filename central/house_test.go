@@ -33,6 +33,11 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
+	return newHouseWith(t, func(*central.Config) {})
+}
+
+func newHouseWith(t *testing.T, change func(*central.Config)) *house {
+	t.Helper()
 	dir := t.TempDir()
 	sites := "code,kind,unit,name,status\n25051,commune,commune,Sơn Điền,active\n24712,commune,commune,Quảng Phú,active\n"
 	if err := os.MkdirAll(filepath.Join(dir, "registry"), 0o755); err != nil {
@@ -45,6 +50,7 @@ func newHouse(t *testing.T) *house {
 	h.cfg.Names.Compare = nil // nothing beyond this machine is asked
 	h.cfg.DataDir, h.cfg.Registry = filepath.Join(dir, "data"), []string{filepath.Join(dir, "registry")}
 	h.cfg.Ingest.Listen, h.cfg.Ingest.Beat, h.cfg.Pages.Listen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	change(&h.cfg)
 	h.start()
 	for _, site := range []string{"25051", "24712"} {
 		h.tokens[site] = h.token(site)

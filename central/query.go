@@ -104,8 +104,12 @@ func (s *Server) alerts(ctx context.Context) ([]promapi.Alert, error) {
 
 // newQueryAPI serves the stored series to programs such as Grafana.
 func (s *Server) newQueryAPI(version string, log *slog.Logger, reg prometheus.Registerer) (http.Handler, error) {
+	db, ok := s.store.(promapi.Database)
+	if !ok {
+		return http.NotFoundHandler(), nil // an engine with a language of its own is asked directly
+	}
 	who := &readers{ledger: s.ledger, now: time.Now}
-	return promapi.Handler(s.store, promapi.Options{
+	return promapi.Handler(db, promapi.Options{
 		Authorise: who.authorise, Alerts: s.alerts, Rules: rules(), Timeout: s.cfg.Store.QueryTimeout,
 		Concurrent: s.cfg.Query.Concurrent, Version: version, Log: log, Registerer: reg,
 	})

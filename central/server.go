@@ -36,7 +36,6 @@ import (
 	"thongsuot/incident"
 	"thongsuot/ledger"
 	"thongsuot/registry"
-	"thongsuot/store"
 	"thongsuot/wire"
 )
 
@@ -56,7 +55,7 @@ type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	registry *registry.Live
-	store    *store.Store
+	store    samples
 	ledger   *ledger.Ledger
 	loop     *loop
 	alerting *alerting.Dispatcher
@@ -115,7 +114,7 @@ func (s *Server) open(zone *time.Location, log *slog.Logger, reg prometheus.Regi
 	if s.ledger, err = ledger.Open(filepath.Join(s.cfg.DataDir, "ledger.db")); err != nil {
 		return err
 	}
-	s.store, err = store.Open(s.cfg.Store, log, reg)
+	s.store, err = openSamples(s.cfg, log, reg)
 	return err
 }
 

@@ -28,7 +28,7 @@ type source struct {
 	registry *registry.Live
 	loop     *loop
 	ledger   *ledger.Ledger
-	store    *store.Store
+	store    samples
 	channels []string
 	now      func() time.Time
 
@@ -166,34 +166,35 @@ func (s *source) history(ctx context.Context, in thongsuot.Incident) (dashboards
 
 // drawn says which fields of a kind are charted, and how many measurements
 // become one point.
-type drawn struct{ name, field, over string }
+type drawn struct {
+	name, field string
+	over        store.Fold
+}
 
 func fieldsOf(kind thongsuot.ProbeKind) []drawn {
-	quantile := func(name, q string) drawn {
-		return drawn{name, thongsuot.FieldRTTMedian, "quantile_over_time(" + q + ", "}
-	}
-	plain := func(field, over string) drawn { return drawn{field, field, over + "("} }
+	rtt := func(name string, over store.Fold) drawn { return drawn{name, thongsuot.FieldRTTMedian, over} }
+	plain := func(field string, over store.Fold) drawn { return drawn{field, field, over} }
 	switch kind {
 	case thongsuot.ProbeICMP:
 		return []drawn{
-			quantile(thongsuot.FieldRTTMedian, "0.5"), quantile("rtt_p10_seconds", "0.1"), quantile("rtt_p25_seconds", "0.25"),
-			quantile("rtt_p75_seconds", "0.75"), quantile("rtt_p90_seconds", "0.9"),
-			plain(thongsuot.FieldRTTMin, "min_over_time"), plain(thongsuot.FieldRTTP95, "max_over_time"),
-			plain(thongsuot.FieldRTTMax, "max_over_time"), plain(thongsuot.FieldLoss, "avg_over_time"),
-			plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time"),
+			rtt(thongsuot.FieldRTTMedian, store.FoldP50), rtt("rtt_p10_seconds", store.FoldP10), rtt("rtt_p25_seconds", store.FoldP25),
+			rtt("rtt_p75_seconds", store.FoldP75), rtt("rtt_p90_seconds", store.FoldP90),
+			plain(thongsuot.FieldRTTMin, store.FoldMin), plain(thongsuot.FieldRTTP95, store.FoldMax),
+			plain(thongsuot.FieldRTTMax, store.FoldMax), plain(thongsuot.FieldLoss, store.FoldMean),
+			plain(thongsuot.FieldOK, store.FoldMin), plain(thongsuot.FieldReasonCode, store.FoldMax),
 		}
 	case thongsuot.ProbeTCP:
-		return []drawn{plain(thongsuot.FieldConnect, "avg_over_time"), plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time")}
+		return []drawn{plain(thongsuot.FieldConnect, store.FoldMean), plain(thongsuot.FieldOK, store.FoldMin), plain(thongsuot.FieldReasonCode, store.FoldMax)}
 	case thongsuot.ProbeDNS:
-		return []drawn{plain(thongsuot.FieldQuery, "avg_over_time"), plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time")}
+		return []drawn{plain(thongsuot.FieldQuery, store.FoldMean), plain(thongsuot.FieldOK, store.FoldMin), plain(thongsuot.FieldReasonCode, store.FoldMax)}
 	case thongsuot.ProbePortal, thongsuot.ProbeService:
-		out := []drawn{plain(thongsuot.FieldOK, "min_over_time"), plain(thongsuot.FieldReasonCode, "max_over_time")}
+		out := []drawn{plain(thongsuot.FieldOK, store.FoldMin), plain(thongsuot.FieldReasonCode, store.FoldMax)}
 		for _, f := range []string{thongsuot.FieldDNS, thongsuot.FieldConnect, thongsuot.FieldTLS, thongsuot.FieldTTFB, thongsuot.FieldTransfer, thongsuot.FieldTotal} {
-			out = append(out, plain(f, "avg_over_time"))
+			out = append(out, plain(f, store.FoldMean))
 		}
 		return out
 	case thongsuot.ProbeUPS:
-		return []drawn{plain(thongsuot.FieldCharge, "min_over_time"), plain(thongsuot.FieldInputVolts, "avg_over_time"), plain(thongsuot.FieldOnBattery, "max_over_time")}
+		return []drawn{plain(thongsuot.FieldCharge, store.FoldMin), plain(thongsuot.FieldInputVolts, store.FoldMean), plain(thongsuot.FieldOnBattery, store.FoldMax)}
 	default:
 		return nil
 	}
@@ -216,10 +217,10 @@ func (s *source) tracks(ctx context.Context, code string, probes []thongsuot.Res
 		end := now.Truncate(step)
 		t := dashboards.Track{Probe: r.Probe, Kind: r.Kind, Target: r.Target}
 		for _, f := range fields {
-			selector := store.Selector(string(r.Kind)+"_"+f.field,
-				thongsuot.Label{Name: thongsuot.LabelSite, Value: code}, thongsuot.Label{Name: thongsuot.LabelProbe, Value: r.Probe})
-			query := fmt.Sprintf("%s%s[%ds]%s", f.over, selector, int(step/time.Second), ")")
-			series, err := s.store.Range(ctx, query, end.Add(-span), end, step)
+			series, err := s.store.Read(ctx, store.Read{
+				Metric: string(r.Kind) + "_" + f.field, From: end.Add(-span), To: end, Step: step, Fold: f.over,
+				Labels: []thongsuot.Label{{Name: thongsuot.LabelSite, Value: code}, {Name: thongsuot.LabelProbe, Value: r.Probe}},
+			})
 			if err != nil {
 				return nil, fmt.Errorf("chart of %s: %w", r.Probe, err)
 			}

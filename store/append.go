@@ -13,14 +13,6 @@ import (
 	"thongsuot"
 )
 
-// maxAhead is how far a sample may be ahead of the clock here. Prometheus
-// allows its targets the same.
-const maxAhead = 10 * time.Minute
-
-// product is when the 124 units came into being. A clock that shows less is not
-// set, here as at an agent.
-var product = time.Date(2025, time.July, 1, 0, 0, 0, 0, time.UTC)
-
 // point is one sample of a known series, its value as it is stored.
 type point struct {
 	series *series
@@ -80,21 +72,8 @@ func (s *Store) append(ctx context.Context, samples []thongsuot.Sample) (refused
 	return b.tally.refused(), s.logs.wrote(), nil
 }
 
-// Takes reports why a sample of the given time would be refused now, or nil:
-// it lies further back than the window, before the product, or ahead.
-func (s *Store) Takes(at time.Time) error {
-	now := s.cfg.Now()
-	switch judge(thongsuot.Sample{At: at}, now.Add(-s.cfg.OutOfOrderWindow), now.Add(maxAhead)) {
-	case reasonBeforeProduct:
-		return fmt.Errorf("time %s is before %s, when there was nothing to measure", at.Format(time.RFC3339), product.Format(time.DateOnly))
-	case reasonTooOld:
-		return fmt.Errorf("time %s is more than %s ago", at.Format(time.RFC3339), s.cfg.OutOfOrderWindow)
-	case reasonTooNew:
-		return fmt.Errorf("time %s is more than %s ahead", at.Format(time.RFC3339), maxAhead)
-	default:
-		return nil
-	}
-}
+// Takes reports why a sample of the given time would be refused now, or nil.
+func (s *Store) Takes(at time.Time) error { return Takes(at, s.cfg.Now(), s.cfg.OutOfOrderWindow) }
 
 // writable reports why no batch can be taken now.
 func (s *Store) writable(now time.Time) error {
@@ -207,22 +186,6 @@ func (b *batch) sort(ctx context.Context, samples []thongsuot.Sample) error {
 		}
 	}
 	return nil
-}
-
-// judge gives the reason to refuse a sample by its own value and time, or "".
-func judge(s thongsuot.Sample, oldest, newest time.Time) reason {
-	switch {
-	case math.IsNaN(s.Value) || math.IsInf(s.Value, 0):
-		return reasonNotFinite
-	case s.At.Before(product):
-		return reasonBeforeProduct
-	case s.At.Before(oldest):
-		return reasonTooOld
-	case s.At.After(newest):
-		return reasonTooNew
-	default:
-		return ""
-	}
 }
 
 func (b *batch) append(p point) error {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -39,14 +38,14 @@ func mustOpen(t testing.TB, cfg store.Config, reg prometheus.Registerer) *store.
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Store {
+	storetest.Run(t, storetest.Traits{FirstWins: true, Exact: true}, func(t *testing.T) storetest.Store {
 		return mustOpen(t, config(t.TempDir()), prometheus.NewRegistry())
 	})
 }
 
 // What holds for a store holds for one that is closed and opened all the time.
 func TestConformanceReopened(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Store {
+	storetest.Run(t, storetest.Traits{FirstWins: true, Exact: true}, func(t *testing.T) storetest.Store {
 		r := &reopening{t: t, cfg: config(t.TempDir())}
 		r.reopen()
 		t.Cleanup(func() { r.store.Close() })
@@ -82,14 +81,8 @@ func (r *reopening) Append(ctx context.Context, samples []thongsuot.Sample) (int
 	return r.store.Append(ctx, samples)
 }
 
-func (r *reopening) Range(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]store.Series, error) {
+func (r *reopening) Read(ctx context.Context, read store.Read) ([]store.Series, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.store.Range(ctx, query, from, to, step)
-}
-
-func (r *reopening) Instant(ctx context.Context, query string, at time.Time) ([]store.Series, error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.store.Instant(ctx, query, at)
+	return r.store.Read(ctx, read)
 }

@@ -9,7 +9,9 @@ nft               nftables         partial loss
 mkfs.ext4         e2fsprogs        bytes that reach a disk
 losetup           mount            bytes that reach a disk
 /lib/nut/upsd     nut-server       a real UPS server
-upsc              nut-client       a real UPS server'
+upsc              nut-client       a real UPS server
+prometheus        prometheus       an engine of samples beyond one machine
+victoria-metrics  victoria-metrics engines of samples beyond one machine'
 
 missing=()
 while read -r command package what; do

@@ -4,7 +4,6 @@ package storetest
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -15,13 +14,24 @@ import (
 // Store is what is tested.
 type Store interface {
 	Append(ctx context.Context, samples []thongsuot.Sample) (refused int, err error)
-	Range(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]store.Series, error)
-	Instant(ctx context.Context, query string, at time.Time) ([]store.Series, error)
+	Read(ctx context.Context, r store.Read) ([]store.Series, error)
+}
+
+// Traits are what engines may do each in their own way.
+type Traits struct {
+	// FirstWins is set where of two values of one series at one time the first
+	// stays and the second is refused and counted. Elsewhere one of the two is
+	// stored, and both are acknowledged.
+	FirstWins bool
+	// Exact is set where every float64 comes back as it went; elsewhere 12
+	// digits of it do.
+	Exact bool
 }
 
 // Run runs the suite. open gives an empty store, which it closes when its test
-// ends. Samples are dated up to now, by the clock of the machine.
-func Run(t *testing.T, open func(t *testing.T) Store) {
+// ends. Samples are dated up to now, by the clock of the machine. A store that
+// is a store.PromQuerier too is also asked in PromQL.
+func Run(t *testing.T, traits Traits, open func(t *testing.T) Store) {
 	cases := []struct {
 		name string
 		test func(t *testing.T, s *subject)
@@ -44,13 +54,15 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"a gap stays a gap", gap},
 		{"a wide range", wideRange},
 		{"precision", precision},
-		{"queries that cannot be answered", badQueries},
+		{"folds", folds},
+		{"reads that cannot be answered", badReads},
+		{"queries in PromQL", promQL},
 		{"a cancelled context", cancelled},
 		{"many writers and readers", concurrent},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			c.test(t, &subject{Store: open(t), now: time.Now().Truncate(time.Minute)})
+			c.test(t, &subject{Store: open(t), Traits: traits, now: time.Now().Truncate(time.Minute)})
 		})
 	}
 }
@@ -59,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 // at most a minute ago.
 type subject struct {
 	Store
+	Traits
 	now time.Time
 }
 
@@ -99,25 +112,32 @@ func (s *subject) add(t *testing.T, samples []thongsuot.Sample, wantRefused int)
 // stored is every stored sample of the site in the d up to now, oldest first.
 func (s *subject) stored(t *testing.T, site string, d time.Duration) []store.Point {
 	t.Helper()
-	return s.raw(t, store.Selector("icmp_received", thongsuot.Label{Name: thongsuot.LabelSite, Value: site}), d)
+	return s.raw(t, "icmp_received", d, thongsuot.Label{Name: thongsuot.LabelSite, Value: site})
 }
 
-// raw is every stored sample of the only series that the selector matches.
-func (s *subject) raw(t *testing.T, selector string, d time.Duration) []store.Point {
+// raw is every stored sample of the only series of the metric with the labels.
+func (s *subject) raw(t *testing.T, metric string, d time.Duration, labels ...thongsuot.Label) []store.Point {
 	t.Helper()
-	got, err := s.Instant(t.Context(), fmt.Sprintf("%s[%dms]", selector, d.Milliseconds()), s.now)
-	if err != nil {
-		t.Fatalf("read back: %v", err)
-	}
+	got := s.read(t, store.Read{Metric: metric, Labels: labels, From: s.now.Add(-d), To: s.now})
 	switch len(got) {
 	case 0:
 		return nil
 	case 1:
 		return got[0].Points
 	default:
-		t.Fatalf("%s matches %d series, want 1", selector, len(got))
+		t.Fatalf("%s with %v are %d series, want 1", metric, labels, len(got))
 		return nil
 	}
+}
+
+// read is Read, which must go well.
+func (s *subject) read(t *testing.T, r store.Read) []store.Series {
+	t.Helper()
+	got, err := s.Read(t.Context(), r)
+	if err != nil {
+		t.Fatalf("read %+v: %v", r, err)
+	}
+	return got
 }
 
 // same compares stored points with samples, both oldest first.

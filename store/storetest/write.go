@@ -95,10 +95,31 @@ func conflict(t *testing.T, s *subject) {
 	for i := range other {
 		other[i].Value += 1000
 	}
+	if !s.FirstWins {
+		if _, err := s.Append(t.Context(), shuffled(other)); err != nil {
+			t.Fatal(err)
+		}
+		s.either(t, s.stored(t, "24673", time.Hour), want, other)
+		return
+	}
 	s.add(t, other[59:], 1)
 	s.add(t, other[:20], 20)
 	s.add(t, shuffled(other), 60)
 	same(t, s.stored(t, "24673", time.Hour), want)
+}
+
+// either expects one value for each time, from one or from other.
+func (s *subject) either(t *testing.T, got []store.Point, one, other []thongsuot.Sample) {
+	t.Helper()
+	if len(got) != len(one) {
+		t.Errorf("%d samples are stored, want %d", len(got), len(one))
+		return
+	}
+	for i, p := range got {
+		if !p.At.Equal(one[i].At) || p.Value != one[i].Value && p.Value != other[i].Value {
+			t.Errorf("sample %d is %v at %s, want %v or %v at %s", i, p.Value, p.At, one[i].Value, other[i].Value, one[i].At)
+		}
+	}
 }
 
 func conflictInBatch(t *testing.T, s *subject) {
@@ -107,8 +128,16 @@ func conflictInBatch(t *testing.T, s *subject) {
 	lateOther.Value = 77
 	newest := want[3]
 	newest.Value = 78
-	s.add(t, []thongsuot.Sample{want[0], want[2], want[3], newest, late, lateOther, late}, 2)
-	same(t, s.stored(t, "24673", time.Hour), want)
+	batch := []thongsuot.Sample{want[0], want[2], want[3], newest, late, lateOther, late}
+	if s.FirstWins {
+		s.add(t, batch, 2)
+		same(t, s.stored(t, "24673", time.Hour), want)
+		return
+	}
+	if _, err := s.Append(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	s.either(t, s.stored(t, "24673", time.Hour), want, []thongsuot.Sample{want[0], lateOther, want[2], newest})
 }
 
 func notFinite(t *testing.T, s *subject) {
@@ -121,12 +150,9 @@ func notFinite(t *testing.T, s *subject) {
 		bad[i].Value = v
 	}
 	s.add(t, bad, 4)
-	got, err := s.Instant(t.Context(), "icmp_received", s.now.Add(5*time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != 1 || got[0].Points[0].Value != 2 {
-		t.Errorf("after samples that are no numbers the newest value is %v, want one series with 2", got)
+	got := s.read(t, store.Read{Metric: "icmp_received", From: s.now.Add(-time.Minute), To: s.now.Add(10 * time.Second)})
+	if len(got) != 1 || len(got[0].Points) != 3 || got[0].Points[2].Value != 2 {
+		t.Errorf("after samples that are no numbers there are %v, want one series up to 2", got)
 	}
 }
 
@@ -179,11 +205,13 @@ func cancelled(t *testing.T, s *subject) {
 		t.Errorf("append with a cancelled context stored %d samples", len(got))
 	}
 	s.add(t, want, 0)
-	if _, err := s.Instant(ctx, "icmp_received", s.now); !errors.Is(err, context.Canceled) {
-		t.Errorf("instant with a cancelled context gives %v, want context.Canceled", err)
+	r := store.Read{Metric: "icmp_received", From: s.now.Add(-time.Hour), To: s.now}
+	if _, err := s.Read(ctx, r); !errors.Is(err, context.Canceled) {
+		t.Errorf("read with a cancelled context gives %v, want context.Canceled", err)
 	}
-	if _, err := s.Range(ctx, "icmp_received", s.now.Add(-time.Hour), s.now, step); !errors.Is(err, context.Canceled) {
-		t.Errorf("range with a cancelled context gives %v, want context.Canceled", err)
+	r.Step, r.Fold = step, store.FoldMean
+	if _, err := s.Read(ctx, r); !errors.Is(err, context.Canceled) {
+		t.Errorf("read in steps with a cancelled context gives %v, want context.Canceled", err)
 	}
 	same(t, s.stored(t, "24673", time.Hour), want)
 }
@@ -207,8 +235,9 @@ func concurrent(t *testing.T, s *subject) {
 		}
 		wg.Go(func() {
 			for range 20 {
-				if _, err := s.Range(t.Context(), "sum(icmp_received)", s.now.Add(-time.Hour), s.now, time.Minute); err != nil {
-					t.Errorf("range: %v", err)
+				r := store.Read{Metric: "icmp_received", From: s.now.Add(-time.Hour), To: s.now, Step: time.Minute, Fold: store.FoldSum}
+				if _, err := s.Read(t.Context(), r); err != nil {
+					t.Errorf("read: %v", err)
 				}
 			}
 		})
@@ -220,4 +249,7 @@ func concurrent(t *testing.T, s *subject) {
 }
 
 // check that the suite asks for no more than the embedded store gives.
-var _ Store = (*store.Store)(nil)
+var (
+	_ Store             = (*store.Store)(nil)
+	_ store.PromQuerier = (*store.Store)(nil)
+)
