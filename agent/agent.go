@@ -302,7 +302,9 @@ func newRoad(cfg CentreConfig, by probes.Line, clock *Clock) (*road, error) {
 			if err != nil {
 				return nil, err
 			}
-			return countedConn{c, &l.sent}, nil
+			counted := &roadConn{c, l}
+			l.open.Store(counted, nil)
+			return counted, nil
 		},
 	}
 	l.transport = t

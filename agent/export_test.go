@@ -209,3 +209,12 @@ func Transport(cfg CentreConfig, clock *Clock) (http.RoundTripper, error) {
 func (a *Agent) AddLine(dial func(ctx context.Context, network, addr string) (net.Conn, error)) {
 	a.beat.lines = append(a.beat.lines, &line{dial: dial, http: &http.Client{Transport: &http.Transport{DialContext: dial}}})
 }
+
+// MarshalQuietRound is a round in which nothing changed.
+func MarshalQuietRound(s Stamp, ms []Measured) []byte {
+	r := round{stamp: s, quiet: true}
+	for _, m := range ms {
+		r.results = append(r.results, measured{m.Result, m.Began})
+	}
+	return r.marshal()
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,31 +24,48 @@ const (
 	wrongClock = time.Hour
 
 	lookEvery = 2 * time.Second // for a backlog
-	readMost  = 400             // records at once: an hour and more of a quiet site
+	readMost  = 1200            // records at once: three hours of a quiet site
 	readBytes = 256 << 10
 	// startSpread is by how much the start of a backlog is put off at random for
 	// each round in it, at most startMost: after a cut of the whole province
-	// the sites do not begin in the same second.
+	// the sites do not begin in the same second. Beyond that the centre itself
+	// says when it has room.
 	startSpread = 10 * time.Millisecond
-	startMost   = 2 * time.Minute
+	startMost   = 10 * time.Second
 )
 
 // road is the connections of one lane; it counts what goes out.
 type road struct {
 	transport http.RoundTripper
 	sent      atomic.Int64
+	open      sync.Map // its *roadConn
 }
 
-type countedConn struct {
+type roadConn struct {
 	net.Conn
-	sent *atomic.Int64
+	road *road
 }
 
 // Write sends b and counts it.
-func (c countedConn) Write(b []byte) (int, error) {
+func (c *roadConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
-	c.sent.Add(int64(n))
+	c.road.sent.Add(int64(n))
 	return n, err
+}
+
+// Close ends the connection.
+func (c *roadConn) Close() error {
+	c.road.open.Delete(c)
+	return c.Conn.Close()
+}
+
+// hangUp ends all connections: after a cut of the line they would wait for the
+// next of their ever rarer retransmissions.
+func (r *road) hangUp() {
+	r.open.Range(func(c, _ any) bool {
+		_ = c.(*roadConn).Close() // on its way out
+		return true
+	})
 }
 
 // runLive posts what is new: at once what does not wait, else at the end of
@@ -62,8 +80,11 @@ func (u *uplink) runLive(ctx context.Context, back <-chan struct{}) {
 		}
 		wait.Stop()
 		for ctx.Err() == nil {
-			err := u.sendLive(ctx)
+			heard, err := u.tryLive(ctx, back)
 			u.reaches.Store(err == nil)
+			if err != nil && heard {
+				continue // on a new connection
+			}
 			if err == nil {
 				u.live.fails = 0
 				break
@@ -85,6 +106,26 @@ func (u *uplink) runLive(ctx context.Context, back <-chan struct{}) {
 			again.Stop()
 		}
 	}
+}
+
+// tryLive is sendLive that does not wait for an answer on a connection that
+// died with the line: heard is true when it was hung up because the centre is
+// heard again.
+func (u *uplink) tryLive(ctx context.Context, back <-chan struct{}) (heard bool, err error) {
+	done := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-done:
+		case <-back:
+			heard = true
+			u.live.hangUp()
+		}
+	})
+	err = u.sendLive(ctx)
+	close(done)
+	watch.Wait()
+	return heard, err
 }
 
 // untilMinute is how long the minute of this site still lasts.

@@ -27,31 +27,44 @@ var (
 	lapses = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// authority is a CA that signs for 127.0.0.1.
-func authority(t *testing.T) (caFile string, cert tls.Certificate) {
+// authorityFor is a CA that signs for one address, as files in dir.
+func authorityFor(t *testing.T, dir string, ip net.IP, from, until time.Time) (caFile, certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotBefore: issued.AddDate(-1, 0, 0), NotAfter: lapses.AddDate(9, 0, 0),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotBefore: from.AddDate(-1, 0, 0), NotAfter: until.AddDate(9, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: issued, NotAfter: lapses, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &key.PublicKey, key)
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: from, NotAfter: until, IPAddresses: []net.IP{ip}}
+	write := func(name, kind string, der []byte, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	der, err := x509.CreateCertificate(rand.Reader, ca, ca, &key.PublicKey, key)
+	caFile = write("ca.pem", "CERTIFICATE", der, err)
+	der, err = x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, key)
+	certFile = write("cert.pem", "CERTIFICATE", der, err)
+	der, err = x509.MarshalPKCS8PrivateKey(key)
+	return caFile, certFile, write("key.pem", "PRIVATE KEY", der, err)
+}
+
+func authority(t *testing.T) (caFile string, cert tls.Certificate) {
+	t.Helper()
+	caFile, certFile, keyFile := authorityFor(t, t.TempDir(), net.IPv4(127, 0, 0, 1), issued, lapses)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	caFile = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return caFile, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return caFile, cert
 }
 
 func TestABoxInTheWrongYearStillFindsItsCentreAndNoOther(t *testing.T) {

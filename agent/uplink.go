@@ -61,6 +61,7 @@ type lane struct {
 	write api.WriteAPIBlocking
 	*headers
 	client *http.Client
+	hangUp func()
 	sent   func() int64 // bytes that went out on its connections so far
 	fails  int          // posts in a row
 }
@@ -112,7 +113,7 @@ func newLane(name string, cfg CentreConfig, token, version string, road *road) *
 	options := influx.DefaultOptions().SetUseGZip(true).SetPrecision(time.Millisecond).
 		SetHTTPClient(client).SetApplicationName("thongsuot-agent/" + version)
 	write := influx.NewClientWithOptions(strings.TrimSuffix(cfg.URL, "/"), token, options).WriteAPIBlocking(cfg.Org, cfg.Bucket)
-	return &lane{name: name, write: write, headers: h, client: &http.Client{Transport: road.transport}, sent: road.sent.Load}
+	return &lane{name: name, write: write, headers: h, client: &http.Client{Transport: road.transport}, hangUp: road.hangUp, sent: road.sent.Load}
 }
 
 // register makes the counters and shows each from the start.

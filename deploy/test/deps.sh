@@ -6,6 +6,7 @@ set -euo pipefail
 # command            package          what is tested with it
 needs='ip                iproute2         probes in network namespaces
 nft               nftables         partial loss
+curl              curl             a weak line between real programs
 mkfs.ext4         e2fsprogs        bytes that reach a disk
 losetup           mount            bytes that reach a disk
 /lib/nut/upsd     nut-server       a real UPS server
