@@ -215,7 +215,9 @@ func lossyLine(f Facts) (thongsuot.Verdict, bool) {
 		return thongsuot.Verdict{}, false
 	}
 	v, _ := slowWay(f)
-	v.State = thongsuot.StateDown
+	if !f.LossShort { // a burst passes
+		v.State = thongsuot.StateDown
+	}
 	return v, true
 }
 

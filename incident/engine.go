@@ -180,19 +180,22 @@ func (e *Engine) Observe(o Observation) []thongsuot.Change {
 	if s == nil {
 		return nil
 	}
-	s.advance(o.At, e.cfg)
+	var changes []thongsuot.Change
+	if s.advance(o.At, e.cfg); len(s.Standing) > 0 && !o.At.Before(s.due) {
+		changes = e.step(s, o.At, o.At) // what standing observations brought by now comes first
+	}
 	wasSilent := s.Silent != nil
 	news := s.observe(o, e.grace, e.cfg)
 	s.stand(o)
 	if !news {
 		e.wakeFor(s)
-		return nil
+		return changes
 	}
 	end := o.At
 	if n := newest(o.Results); !wasSilent && !n.IsZero() && n.Before(end) {
 		end = n // what the results show happened when they were measured
 	}
-	changes := e.step(s, o.At, end)
+	changes = append(changes, e.step(s, o.At, end)...)
 	e.wakeFor(s)
 	changes = append(changes, e.settleRegions(o.At, false)...)
 	return changes

@@ -48,6 +48,7 @@ type Facts struct {
 
 	// Delay and loss, with what is usual at this hour; zero where not measured.
 	Loss, GatewayLoss           float64 // of packets, beyond the gateway and to it
+	LossShort                   bool    // the loss began less than five minutes ago
 	HopLoss                     Ratio   // to the carrier\'s first hop, where it is asked
 	RTT, UsualRTT               time.Duration
 	HopRTT, UsualHopRTT         time.Duration // the usual is zero where only UsualRTT is known

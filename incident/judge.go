@@ -213,14 +213,12 @@ func (v sight) facts(now time.Time) (f Facts) {
 	if f.DNS.works() && f.Portal.gone() && v.sinceNames() {
 		f.Portal = Ratio{} // from before the names came back, and not asked since
 	}
-	if v.losesMuch() {
-		// What gets lost on the way says nothing of where it was bound.
-		if f.DNS.gone() {
-			f.DNS = Ratio{}
-		}
-		if f.Portal.gone() && !saidSo(v.portalDown[0]) {
-			f.Portal = Ratio{}
-		}
+	// What gets lost on the way says nothing of where it was bound.
+	if f.DNS.gone() && v.losesMuch(heavyOver) {
+		f.DNS = Ratio{}
+	}
+	if f.Portal.gone() && !saidSo(v.portalDown[0]) && v.losesMuch(cleanOver) { // it is asked seldom
+		f.Portal = Ratio{}
 	}
 	switch {
 	case v.gatewayUp != nil:
@@ -256,12 +254,13 @@ func (v sight) sinceNames() bool {
 	})
 }
 
-// losesMuch reports whether the newest rounds lost so much that single
-// questions are bound to fail, but not for so long that it would be told.
-func (v sight) losesMuch() bool {
+// losesMuch reports whether of so many of the newest requests so many got lost
+// that single questions are bound to fail, but not for so long that it would
+// be told.
+func (v sight) losesMuch(requests int) bool {
 	return slices.ContainsFunc(v.hostsUp, func(t *target) bool {
-		lost, sent := t.Quality.Loss.newest(heavyOver)
-		return !t.Quality.Loss.High && wilson(lost, sent) > lossHeavy
+		lost, sent := t.Quality.Loss.newest(requests)
+		return !t.Quality.Loss.High && float64(lost) > lossHeavy*float64(max(sent, heavyOver))
 	})
 }
 

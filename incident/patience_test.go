@@ -86,7 +86,7 @@ func TestLostQuestionsAreNoFaultOfNames(t *testing.T) {
 		}
 		s.want(want...)
 	}
-	f(1, "opened down access medium")
+	f(1, "opened degraded access medium")
 	f(5, "opened down access/dns high")
 }
 

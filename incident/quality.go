@@ -24,6 +24,7 @@ const (
 	maxRounds   = 30   // the same on the worst line
 	keptRounds  = 60   // ten minutes
 	wilsonZ     = 1.96
+	burst       = 5 * time.Minute // what is lost for less may pass by itself
 )
 
 // Thresholds of delay. Five answers make one value, their median; what counts

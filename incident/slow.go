@@ -15,6 +15,7 @@ func (v sight) measure(now time.Time, f *Facts) {
 		l := &t.Quality.Loss
 		if l.High {
 			f.Loss = max(f.Loss, l.Ratio)
+			f.LossShort = now.Sub(l.First) < burst
 		}
 		if is, was := t.Quality.Trip.read(now); was > 0 && (f.UsualRTT == 0 || float64(is)/float64(was) > worst) {
 			f.RTT, f.UsualRTT, worst = is, was, max(float64(is)/float64(was), 1)
