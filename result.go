@@ -14,6 +14,7 @@ const (
 	ProbePortal  ProbeKind = "portal"  // one GET of a public page, in phases
 	ProbePath    ProbeKind = "path"    // which routers lie on the way to a host
 	ProbeService ProbeKind = "service" // one GET of another named service, in the same phases
+	ProbeFetch   ProbeKind = "fetch"   // throughput of a line, by a bounded transfer at night
 	ProbeCaptive ProbeKind = "captive" // one GET of an empty page of the centre, which nobody else answers that way
 	ProbeUPS     ProbeKind = "ups"     // state of an uninterruptible power supply, from NUT
 	ProbeMains   ProbeKind = "mains"   // mains adapter of the machine itself
@@ -108,6 +109,10 @@ const (
 	FieldVariation    = "delay_variation_seconds" // RFC 5481 section 3.1, over a minute
 	FieldHops         = "hops"                    // that answered on a path
 	FieldReached      = "reached"                 // 1 when the end of the path answered
+	FieldDownRate     = "down_bits_per_second"
+	FieldUpRate       = "up_bits_per_second"
+	FieldDownBytes    = "down_bytes" // that the throughput was measured by
+	FieldUpBytes      = "up_bytes"
 	FieldConnect      = "connect_seconds"
 	FieldQuery        = "query_seconds"
 	FieldAnswers      = "answers"

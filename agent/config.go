@@ -48,6 +48,7 @@ type ProbesConfig struct {
 	ResolvConf string   `yaml:"resolv_conf"` // Default /etc/resolv.conf
 	Centre     bool     `yaml:"centre"`      // connect to the centre's port. Default true
 	Path       string   `yaml:"path"`        // auto, off, or a host to which the routers of the carrier are looked for. Default auto: the centre
+	Fetch      bool     `yaml:"fetch"`       // measure throughput once a night by at most 1 MiB or 3 s each way. Default true
 	Captive    string   `yaml:"captive"`     // http:// address of the centre's empty page, for pages of the carrier in its place; default "", no check
 	Mains      bool     `yaml:"mains"`       // mains adapter of this machine, if it has one. Default true
 
@@ -127,7 +128,7 @@ func DefaultConfig() Config {
 		Centre: CentreConfig{Org: "thongsuot", Bucket: "thongsuot"},
 		Spool:  queue,
 		Probes: ProbesConfig{
-			Gateway: "auto", Path: "auto", ResolvConf: "/etc/resolv.conf", Centre: true,
+			Gateway: "auto", Path: "auto", Fetch: true, ResolvConf: "/etc/resolv.conf", Centre: true,
 			Mains: true, NUT: "127.0.0.1:3493", Voltage: defaultVoltage(),
 			Portals: []PortalItem{portal},
 		},

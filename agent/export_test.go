@@ -60,6 +60,8 @@ func NewPowerState(boottime func() time.Duration) PowerState {
 func (p PowerState) See(r thongsuot.Result, at time.Duration) bool { return p.p.see(r, at) }
 func (p PowerState) Flags() (uint8, time.Duration)                 { return p.p.flags() }
 
+var NextNight = nextNight
+
 // Path is what is learned of the way to the centre.
 type Path struct{ p *path }
 

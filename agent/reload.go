@@ -62,7 +62,7 @@ func (a *Agent) plan(cfg Config) (plan, error) {
 
 // known is what probes rest on that the agent has learned.
 func (a *Agent) known() known {
-	return known{elsewhere: a.names.elsewhere, path: a.path, lines: a.ways, teach: true}
+	return known{elsewhere: a.names.elsewhere, path: a.path, lines: a.ways, clock: a.clock, teach: true}
 }
 
 // measure runs the probes of the plan, and those of each later one, until ctx ends.

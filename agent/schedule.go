@@ -23,6 +23,10 @@ func schedule(ctx context.Context, site string, ps []probes.Probe, again bool, c
 	var wg sync.WaitGroup
 	for _, p := range ps {
 		c.skip(p.Name, 0)
+		if p.Kind == thongsuot.ProbeFetch {
+			wg.Go(func() { nightly(ctx, site, p, clock, c) })
+			continue
+		}
 		wg.Go(func() { pace(ctx, p, firstRun(site, p, again), clock, c) })
 	}
 	wg.Wait()

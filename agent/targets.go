@@ -35,6 +35,7 @@ type known struct {
 	elsewhere func(name string) []netip.Addr // what the centre is given for a name
 	path      *path                          // routers between here and the centre
 	lines     map[string]*path               // the same by each line
+	clock     *Clock                         // that certificates are held against; nil is the wall's
 	teach     bool                           // let traces be learned from
 }
 
@@ -47,6 +48,7 @@ func targets(cfg Config, version string, k known, log *slog.Logger) ([]probes.Pr
 	m.captive()
 	m.portals()
 	m.lines()
+	m.throughput()
 	m.items()
 	m.machine()
 	if len(m.errs) > 0 {

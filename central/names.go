@@ -141,7 +141,7 @@ func (n *names) known() wire.Names {
 
 // ServeHTTP answers GET /api/v1/names of a site.
 func (n *names) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := n.tokens.check(r); err != nil {
+	if _, err := n.tokens.site(r); err != nil {
 		answer(w, err)
 		return
 	}
@@ -149,18 +149,18 @@ func (n *names) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(n.known()) // the site went away
 }
 
-// check is nil for a request that carries a site's token.
-func (t *tokens) check(r *http.Request) *failure {
+// site is the one whose token a request carries.
+func (t *tokens) site(r *http.Request) (string, *failure) {
 	token, err := presented(r)
 	if err != nil {
-		return refuse(http.StatusUnauthorized, "unauthorized", "unauthorized", "%v", err)
+		return "", refuse(http.StatusUnauthorized, "unauthorized", "unauthorized", "%v", err)
 	}
-	switch _, ok, err := t.hash(r.Context(), identity.Hash(token)); {
+	switch tok, ok, err := t.hash(r.Context(), identity.Hash(token)); {
 	case err != nil:
-		return refuse(http.StatusServiceUnavailable, "unavailable", "unavailable", "tokens cannot be read now; try again later")
+		return "", refuse(http.StatusServiceUnavailable, "unavailable", "unavailable", "tokens cannot be read now; try again later")
 	case !ok:
-		return refuse(http.StatusUnauthorized, "unauthorized", "unauthorized", "unknown token")
+		return "", refuse(http.StatusUnauthorized, "unauthorized", "unauthorized", "unknown token")
 	default:
-		return nil
+		return tok.Site, nil
 	}
 }

@@ -64,6 +64,7 @@ type Server struct {
 	done     chan struct{} // closed when Run ends: page streams end with it
 
 	names *names
+	fetch *fetch
 
 	writeAPI, pages, empty    *http.Server
 	writeLn, pagesLn, emptyLn net.Listener // emptyLn is nil when no empty page is served
@@ -144,6 +145,7 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	g, t := newGuard(), &tokens{ledger: s.ledger, log: log, now: time.Now}
 	s.beats = newBeats(t, s.loop, g, epoch, log, reg)
 	s.names = newNames(s.cfg.Names, t, log, reg)
+	s.fetch = newFetch(t, log, reg)
 	s.empty = newEmptyPage()
 	queries, err := s.newQueryAPI(version, log, reg)
 	if err != nil {
@@ -172,6 +174,8 @@ func (s *Server) newWriteAPI(queries http.Handler, in *ingest) *http.Server {
 	mux.Handle("POST "+wire.PathWrite, in)
 	mux.Handle("POST "+wire.PathBeat, s.beats)
 	mux.Handle("GET "+wire.PathNames, s.names)
+	mux.Handle("GET "+wire.PathFetch, s.fetch)
+	mux.Handle("POST "+wire.PathFetch, s.fetch)
 	ping := func(w http.ResponseWriter, _ *http.Request) {
 		wire.SetTime(w.Header(), time.Now())
 		w.WriteHeader(http.StatusNoContent)

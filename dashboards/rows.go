@@ -90,7 +90,7 @@ func rank(r thongsuot.Result) int {
 	kinds := []thongsuot.ProbeKind{
 		thongsuot.ProbeMains, thongsuot.ProbeUPS, thongsuot.ProbeCanary, thongsuot.ProbeVoltage,
 		"", thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS,
-		thongsuot.ProbeCaptive, thongsuot.ProbePortal, thongsuot.ProbeService, thongsuot.ProbePath,
+		thongsuot.ProbeCaptive, thongsuot.ProbePortal, thongsuot.ProbeService, thongsuot.ProbePath, thongsuot.ProbeFetch,
 	}
 	kind := r.Kind
 	if kind == thongsuot.ProbeICMP && slices.ContainsFunc([]string{thongsuot.NameGateway, thongsuot.NameHop, thongsuot.NameUpstream}, func(role string) bool {
@@ -176,6 +176,11 @@ func (t *renderer) value(r thongsuot.Result) string {
 		}), field(thongsuot.FieldTLSExpiry, func(v float64) string {
 			return t.lang.T("page.cert", t.lang.Date(time.Unix(int64(v), 0), t.zone))
 		}))
+	case thongsuot.ProbeFetch:
+		rate := func(key string) func(float64) string {
+			return func(v float64) string { return t.lang.T(key, t.lang.Number(v/1e6, 1)) }
+		}
+		return sentence(field(thongsuot.FieldDownRate, rate("page.rate.down")), field(thongsuot.FieldUpRate, rate("page.rate.up")))
 	case thongsuot.ProbeCaptive:
 		return field(thongsuot.FieldTotal, t.millis)
 	case thongsuot.ProbeUPS:

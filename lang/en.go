@@ -109,6 +109,7 @@ var english = map[string]string{
 	"probe.van-ban":    "document management",
 	"probe.dan-cu":     "national population database",
 	"probe.thanh-toan": "online payment",
+	"probe.fetch":      "throughput at night",
 	"probe.path":       "routers towards the centre",
 	"probe.upstream":   "carrier's next hop",
 	"probe.captive":    "check for a login page of the network",

@@ -110,6 +110,7 @@ var vietnamese = map[string]string{
 	"probe.van-ban":    "hệ thống quản lý văn bản",
 	"probe.dan-cu":     "Cơ sở dữ liệu quốc gia về dân cư",
 	"probe.thanh-toan": "thanh toán trực tuyến",
+	"probe.fetch":      "tốc độ đường truyền ban đêm",
 	"probe.path":       "các chặng tới trung tâm",
 	"probe.upstream":   "chặng tiếp theo của nhà mạng",
 	"probe.captive":    "kiểm tra trang chặn của nhà mạng",

@@ -59,6 +59,7 @@ var promised = map[thongsuot.ProbeKind]string{
 	thongsuot.ProbeCaptive: "captive http_4xx http_5xx http_timeout http_error connect_refused connect_timeout " +
 		"connect_reset connect_unreachable dns_timeout dns_nxdomain dns_servfail dns_error",
 	thongsuot.ProbeService: "http_5xx http_timeout tls_expired connect_refused body_mismatch skipped",
+	thongsuot.ProbeFetch:   "skipped not_present http_4xx http_5xx connect_refused error",
 	thongsuot.ProbePath:    "timeout no_route unreachable prohibited dns_timeout dns_nxdomain dns_servfail dns_error error",
 	thongsuot.ProbeUPS:     "no_data not_present no_permission bad_reply error",
 	thongsuot.ProbeMains:   "not_present no_data no_permission error",

@@ -146,7 +146,7 @@ func ReasonSample(site string, r thongsuot.Result) thongsuot.Sample {
 
 func knownKind(k thongsuot.ProbeKind) bool {
 	switch k {
-	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePath,
+	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS, thongsuot.ProbePath, thongsuot.ProbeFetch,
 		thongsuot.ProbePortal, thongsuot.ProbeService, thongsuot.ProbeCaptive,
 		thongsuot.ProbeUPS, thongsuot.ProbeMains, thongsuot.ProbeCanary, thongsuot.ProbeVoltage,
 		thongsuot.ProbeBoot, thongsuot.ProbeAgent:

@@ -123,7 +123,7 @@ type Kept struct {
 }
 
 // kept are the probes whose results are all kept.
-const keptProbes = `icmp|tcp|dns|portal|service|boot|captive|path`
+const keptProbes = `icmp|tcp|dns|portal|service|boot|captive|path|fetch`
 
 // kept compares the agents' counters with the store of the centre, which has
 // ended.
