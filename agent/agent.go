@@ -123,18 +123,21 @@ func (a *Agent) open(token string, live, behind *road) error {
 		sc.Dir = filepath.Join(a.cfg.DataDir, "spool")
 	}
 	boots := loadHistory(filepath.Join(a.cfg.DataDir, "boots.json"), a.log)
+	var seen marks
 	found := func(r spool.Record) {
 		if s, ok := stampOf(r.Payload); ok {
 			boots.see(s)
+			seen.note(r.Seq, s)
 		}
 	}
-	if a.spool, err = spool.Open(sc, a.log, a.metrics, spool.WithThin(rollUp), spool.WithFound(found)); err != nil {
+	if a.spool, err = spool.Open(sc.Fitted(), a.log, a.metrics, spool.WithThin(rollUp), spool.WithFound(found)); err != nil {
 		return err
 	}
 	a.clock.remember(boots)
 	a.past = past{path: filepath.Join(a.cfg.DataDir, "past"), boot: a.clock.boot}
 	power := newPowerState(a.clock.boottime)
 	out := newOutbox(a.spool, a.clock.boottime)
+	out.marks = seen
 	a.collect = newCollector(a.clock, a.spool, out, minutesOf(a.cfg.Site), a.cfg.Round, power, a.cfg.Probes.Voltage, a.log, a.metrics)
 	a.uplink = newUplink(a.cfg.Centre, a.cfg.Site, token, a.version, live, behind, out, a.clock, start, newQuarantine(a.cfg.DataDir), a.log, a.metrics)
 	a.beat = &beater{

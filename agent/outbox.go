@@ -37,6 +37,44 @@ type outbox struct {
 	held  []held          // oldest first
 	again map[uint64]bool // acknowledged by a centre that may have forgotten them since
 	epoch string          // of the centre; "" before it is known
+	marks marks
+}
+
+// marks remember when some of the spooled rounds were written, by rising
+// number: enough to tell about how old the oldest is.
+type marks []mark
+
+type mark struct {
+	seq   uint64
+	stamp Stamp
+}
+
+// marksApart is how many rounds lie between two marks: about ten minutes.
+const marksApart = 64
+
+func (m *marks) note(seq uint64, s Stamp) {
+	if n := len(*m); n > 0 && seq < (*m)[n-1].seq+marksApart && (*m)[n-1].stamp.Boot == s.Boot {
+		return
+	}
+	*m = append(*m, mark{seq, s})
+}
+
+// oldest is about when the oldest round that waits was written; ok is false
+// when none waits.
+func (o *outbox) oldest() (s Stamp, ok bool) {
+	live, behind, _ := o.counts()
+	first := o.spool.Stats().Oldest
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := 0
+	for i+1 < len(o.marks) && o.marks[i+1].seq <= first {
+		i++
+	}
+	o.marks = o.marks[min(i, len(o.marks)):] // what lies before is delivered
+	if live+behind == 0 || len(o.marks) == 0 {
+		return Stamp{}, false
+	}
+	return o.marks[0].stamp, true
 }
 
 // entry is a round that this process has spooled.
@@ -64,6 +102,7 @@ func (o *outbox) put(seq uint64, r round) {
 	o.mu.Lock()
 	o.live = append(o.live, entry{seq, r})
 	o.last = seq
+	o.marks.note(seq, r.stamp)
 	o.expire()
 	o.mu.Unlock()
 	if r.quiet {

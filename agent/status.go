@@ -28,7 +28,8 @@ type Status struct {
 	SpoolRecords    int           `json:"spool_records"`        // that wait to be delivered, in both lanes
 	LiveRecords     int           `json:"live_records"`
 	BacklogRecords  int           `json:"backlog_records"`
-	HeldRecords     int           `json:"held_records"` // delivered, kept in case the centre forgets them
+	HeldRecords     int           `json:"held_records"`   // delivered, kept in case the centre forgets them
+	OldestSeconds   float64       `json:"oldest_seconds"` // about the age of the oldest that waits, 0 when none does
 	SpoolBytes      int64         `json:"spool_bytes"`
 	SpoolDropped    uint64        `json:"spool_dropped"`
 	SpoolDegraded   string        `json:"spool_degraded"` // "" while the disk works
@@ -53,7 +54,7 @@ func (a *Agent) Status() Status {
 	live, behind, held := a.uplink.out.counts()
 	st := Status{
 		Site: a.cfg.Site, Version: a.version, Centre: redact(a.cfg.Centre.URL), UptimeSeconds: (now - a.began).Seconds(),
-		SpoolRecords: live + behind, LiveRecords: live, BacklogRecords: behind, HeldRecords: held, SpoolBytes: sp.Bytes, SpoolDropped: sp.Dropped(), SpoolDegraded: sp.Degraded,
+		SpoolRecords: live + behind, LiveRecords: live, BacklogRecords: behind, HeldRecords: held, OldestSeconds: a.oldest().Seconds(), SpoolBytes: sp.Bytes, SpoolDropped: sp.Dropped(), SpoolDegraded: sp.Degraded,
 	}
 	if ms := a.uplink.lastDone.Load(); ms != 0 {
 		t := time.UnixMilli(ms).UTC()
@@ -84,6 +85,16 @@ func (a *Agent) Status() Status {
 	return st
 }
 
+// oldest is about the age of the oldest round that waits, 0 when none does.
+func (a *Agent) oldest() time.Duration {
+	s, ok := a.uplink.out.oldest()
+	if !ok {
+		return 0
+	}
+	now := a.clock.Stamp()
+	return max(a.clock.Date(now, now.Boottime).Sub(a.clock.Date(s, s.Boottime)), 0)
+}
+
 // LocalAddr is where metrics and status are served, "" for nowhere.
 func (a *Agent) LocalAddr() string {
 	if a.local == nil {
@@ -109,6 +120,9 @@ func (a *Agent) registerSelf() {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "thongsuot_agent_clock_offset_seconds", Help: "Wall clock minus the centre's clock; 0 while that is not known.",
 		}, func() float64 { o, _ := a.clock.Offset(); return o.Seconds() }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "thongsuot_agent_oldest_record_seconds", Help: "About the age of the oldest spooled round that waits for the centre; 0 when none does.",
+		}, func() float64 { return a.oldest().Seconds() }),
 		newestCollector{a},
 	)
 }
