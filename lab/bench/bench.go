@@ -79,6 +79,7 @@ func rows() []row {
 		{"alerts", "how long a cut, its end and a power cut take to be told", alerts},
 		{"outage", "samples lost while the centre is away and the agent is killed", outage},
 		{"store", "what it costs to take samples in, to keep them and to ask for them", storing},
+		{"year", "what a simulated year costs, and how right its answers are", aYear},
 		{"page", "weight of the overview page", page},
 	}
 }
