@@ -29,7 +29,6 @@ type writing struct {
 	stamp agent.Stamp
 	at    time.Duration
 	truth time.Time
-	met   bool // its boot met the centre before or after
 	first time.Time
 }
 

@@ -146,13 +146,3 @@ func (s *site) stand(o Observation) {
 		s.Standing = append(s.Standing, o)
 	}
 }
-
-// beatsUntil is until when a standing beat goes on; zero for none.
-func (s *site) beatsUntil() time.Time {
-	for _, o := range s.Standing {
-		if o.Beat != nil {
-			return o.Until
-		}
-	}
-	return time.Time{}
-}
