@@ -220,3 +220,8 @@ func MarshalQuietRound(s Stamp, ms []Measured) []byte {
 	}
 	return r.marshal()
 }
+
+// AskTime asks the centre for its time.
+func AskTime(ctx context.Context, url string, client *http.Client, clock *Clock) error {
+	return (&uplink{url: url, http: client, clock: clock}).ping(ctx)
+}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,11 +154,14 @@ func (u *uplink) register(reg prometheus.Registerer) {
 
 // ping learns the centre's time before anything is dated.
 func (u *uplink) ping(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.url+wire.PathPing, nil)
+	sent := u.clock.boottime()
+	// A line that has just come back makes a connection slowly; that is no part
+	// of the way of the question.
+	asked := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { sent = u.clock.boottime() }}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, asked), http.MethodGet, u.url+wire.PathPing, nil)
 	if err != nil {
 		return fmt.Errorf("ask the centre for the time: %w", err)
 	}
-	sent := u.clock.boottime()
 	resp, err := u.http.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the centre for the time: %w", err)

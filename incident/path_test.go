@@ -66,6 +66,21 @@ func TestNamesLedElsewhere(t *testing.T) {
 		want("opened down access/dns high")
 }
 
+// What failed in a silence explains the silence. It is not counted on when it is
+// over, or one fault would be told as two.
+func TestFailuresOfASilenceEndWithIt(t *testing.T) {
+	s := newScene(t).rounds(2, append(healthy(), ok("host", thongsuot.ProbeICMP))...)
+	s.mute = true
+	s.run(40 * time.Second).want("opened down unknown low")
+	s.mute = false
+	s.run(5 * time.Second).want("closed down unknown low")
+	for ago := 35 * time.Second; ago >= 5*time.Second; ago -= 10 * time.Second {
+		s.write(ago, append(beyond(), ok("gateway", thongsuot.ProbeICMP))...)
+	}
+	s.run(20*time.Second).want("revised down access medium")
+	s.write(0, healthy()...).run(time.Minute).want()
+}
+
 // What the portal said while there were no names is no news of the portal: when
 // they are back it is over, and stays what it was.
 func TestNamesComeBackBeforeThePortalIsAsked(t *testing.T) {
