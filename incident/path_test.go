@@ -77,7 +77,7 @@ func TestFailuresOfASilenceEndWithIt(t *testing.T) {
 	for ago := 35 * time.Second; ago >= 5*time.Second; ago -= 10 * time.Second {
 		s.write(ago, append(beyond(), ok("gateway", thongsuot.ProbeICMP))...)
 	}
-	s.run(20*time.Second).want("revised down access medium")
+	s.run(20 * time.Second).want("revised down access medium")
 	s.write(0, healthy()...).run(time.Minute).want()
 }
 
