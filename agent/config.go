@@ -64,6 +64,11 @@ type ProbesConfig struct {
 	// Devices that hang on the mains alone, where no UPS can be read.
 	Canaries []CanaryItem `yaml:"canaries"`
 
+	// Inside are networks, as 10.0.0.0/8, to which pages of others may lead.
+	// Whatever is asked besides stands in this file or is found on the machine:
+	// the centre sends no targets. Default none
+	Inside []string `yaml:"inside"`
+
 	Contact string `yaml:"contact"` // e-mail or page of the operator, told to every portal in the User-Agent
 }
 
@@ -166,6 +171,11 @@ func (c Config) Validate() error {
 	if g := c.Probes.Gateway; g != "auto" && g != "off" {
 		if _, err := netip.ParseAddr(g); err != nil {
 			add("probes.gateway: want auto, off or an address (got %q)", g)
+		}
+	}
+	for i, n := range c.Probes.Inside {
+		if _, err := netip.ParsePrefix(n); err != nil {
+			add("probes.inside[%d]: want a network such as 10.0.0.0/8 (got %q)", i, n)
 		}
 	}
 	for i, r := range c.Probes.Resolvers {

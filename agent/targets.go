@@ -236,6 +236,11 @@ func (m *maker) signed(c probes.PortalConfig) probes.PortalConfig {
 	if c.UserAgent == "" || c.UserAgent == probes.DefaultPortalConfig().UserAgent {
 		c.UserAgent = probes.UserAgent(m.version, m.cfg.Probes.Contact)
 	}
+	for _, n := range m.cfg.Probes.Inside {
+		if prefix, err := netip.ParsePrefix(n); err == nil { // Validate says what is wrong
+			c.Inside = append(c.Inside, prefix)
+		}
+	}
 	return c
 }
 

@@ -21,6 +21,7 @@ func checks(url string) probes.CaptiveConfig {
 }
 
 func TestCaptive(t *testing.T) {
+	t.Parallel()
 	f := func(handle http.HandlerFunc, reason thongsuot.Reason, detail string) {
 		t.Helper()
 		s := newStub(t, handle)
@@ -54,6 +55,7 @@ func TestCaptive(t *testing.T) {
 }
 
 func TestCaptiveBehindBadRoutes(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.agent.serve(t, "dns")
 	at := l.agent.resolvingAt(t, "127.0.0.1")

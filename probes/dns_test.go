@@ -261,6 +261,7 @@ func TestDNSAnswered(t *testing.T) {
 }
 
 func TestDNSFaults(t *testing.T) {
+	t.Parallel()
 	server, at := startDNS(t)
 	f := func(name string, reason thongsuot.Reason, replied bool) {
 		t.Helper()
@@ -299,6 +300,7 @@ func TestDNSFaults(t *testing.T) {
 }
 
 func TestDNSUnreachable(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	f := func(server string, reason thongsuot.Reason) {
 		t.Helper()

@@ -76,6 +76,7 @@ func TestFetch(t *testing.T) {
 
 // A thin line is left after its time, with what came until then.
 func TestFetchEndsInTime(t *testing.T) {
+	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			w.Header().Set("X-Thongsuot-Bytes", strconv.Itoa(readSlowly(r)))

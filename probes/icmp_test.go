@@ -22,6 +22,7 @@ func pings(host string) probes.ICMPConfig {
 }
 
 func TestICMPAnswered(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	f := func(at place, host string) {
 		t.Helper()
@@ -49,6 +50,7 @@ func TestICMPAnswered(t *testing.T) {
 }
 
 func TestICMPRights(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	f := func(at place, words ...string) {
 		t.Helper()
@@ -69,6 +71,7 @@ func TestICMPRights(t *testing.T) {
 }
 
 func TestICMPFaults(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	f := func(host string, reason thongsuot.Reason, sent float64) {
 		t.Helper()
@@ -99,6 +102,7 @@ func TestICMPFaults(t *testing.T) {
 // A prohibited route sends pro-bing into a loop that heeds no timeout. Were it
 // still in there, the second run would find the first not back.
 func TestICMPProhibitedLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	for _, host := range []string{localProhibited, localProhibited6} {
 		for _, r := range l.agent.run(t, job{Kind: thongsuot.ProbeICMP, Config: must(jsonOf(pings(host))), Runs: 3}) {
@@ -108,6 +112,7 @@ func TestICMPProhibitedLeavesNothingBehind(t *testing.T) {
 }
 
 func TestICMPNamesAreResolved(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.agent.serve(t, "dns")
 	at := l.agent.resolvingAt(t, "127.0.0.1")
@@ -125,6 +130,7 @@ const (
 )
 
 func TestICMPPartialLoss(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	sh(t, append(l.router, "sysctl", "-q", "net.ipv4.icmp_echo_ignore_all=1")...)
 	for _, addr := range []string{lossyEcho, lateEcho} {

@@ -56,6 +56,7 @@ func childLine() error {
 }
 
 func TestBoundToALine(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	withSecondLine(t, l)
 	agent := l.agent.without("net_raw", "net_admin")

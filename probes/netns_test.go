@@ -41,8 +41,8 @@ var labs atomic.Int32
 func newLab(t *testing.T) lab {
 	t.Helper()
 	need(t, os.Getuid() == 0, "root, for network namespaces")
-	a := fmt.Sprintf("ts%da%d", os.Getpid(), labs.Add(1))
-	r := fmt.Sprintf("ts%dr%d", os.Getpid(), labs.Load())
+	n := labs.Add(1)
+	a, r := fmt.Sprintf("ts%da%d", os.Getpid(), n), fmt.Sprintf("ts%dr%d", os.Getpid(), n)
 	for _, ns := range []string{a, r} {
 		out, err := exec.Command("ip", "netns", "add", ns).CombinedOutput()
 		need(t, err == nil, fmt.Sprintf("network namespaces (ip netns add: %v %s)", err, out))

@@ -78,6 +78,7 @@ func traces(host string) probes.PathConfig {
 }
 
 func TestPath(t *testing.T) {
+	t.Parallel()
 	c := newChain(t)
 	agent := in(c.agent).without("net_raw", "net_admin") // nothing but a socket is needed
 	f := func(host string, hops, reached float64, way ...string) {
@@ -98,6 +99,7 @@ func TestPath(t *testing.T) {
 }
 
 func TestPathFaults(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.agent.serve(t, "dns")
 	at := l.agent.resolvingAt(t, "127.0.0.1")
@@ -154,6 +156,7 @@ func childHop() error {
 }
 
 func TestHop(t *testing.T) {
+	t.Parallel()
 	c := newChain(t)
 	agent := in(c.agent).without("net_raw", "net_admin")
 	ask := func(to, addr string, hops int) thongsuot.Result {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"thongsuot"
@@ -40,6 +41,11 @@ type PortalConfig struct {
 	Body      int           `yaml:"body"`       // bytes of body read at most, up to 65536; default 8192
 	CAFile    string        `yaml:"ca_file"`    // PEM file of issuers trusted beside the system's; default none
 	UserAgent string        `yaml:"user_agent"` // ASCII; default UserAgent("dev", "")
+
+	// Inside are the networks of the site and the province to which a page may
+	// lead. Any other address that is not public is not asked, unless it is
+	// that of URL itself: no server of others is to see the inside through us.
+	Inside []netip.Prefix `yaml:"-"`
 }
 
 // DefaultPortalConfig is the national public service portal, without a name for the probe.
@@ -196,9 +202,14 @@ func (p *portal) transport(roots *x509.CertPool) *http.Transport {
 	if addr, err := netip.ParseAddr(p.url.Hostname()); err == nil {
 		family = familyOf(addr)
 	}
-	dialer := &net.Dialer{Resolver: resolver}
+	own := &net.Dialer{Resolver: resolver}
+	led := &net.Dialer{Resolver: resolver, Control: p.mayLead}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			dialer := led
+			if host, _, err := net.SplitHostPort(addr); err == nil && host == p.url.Hostname() {
+				dialer = own
+			}
 			return dialer.DialContext(ctx, family.network("tcp"), addr)
 		},
 		TLSClientConfig:        &tls.Config{RootCAs: roots},
@@ -207,6 +218,24 @@ func (p *portal) transport(roots *x509.CertPool) *http.Transport {
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 }
+
+// mayLead refuses an address inside to which a page of another server leads. It
+// sees the address itself, whatever name it has.
+func (p *portal) mayLead(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w to %q: %w", errRedirect, address, err)
+	}
+	addr := at.Addr().Unmap()
+	public := addr.IsGlobalUnicast() && !addr.IsPrivate() && !sharedSpace.Contains(addr)
+	if public || slices.ContainsFunc(p.cfg.Inside, func(n netip.Prefix) bool { return n.Contains(addr) }) {
+		return nil
+	}
+	return fmt.Errorf("%w to %s, which lies inside", errRedirect, addr)
+}
+
+// sharedSpace is what carriers use inside, RFC 6598.
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 
 // errRedirect is the end of a chain of redirects.
 var errRedirect = errors.New("redirect")

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -232,6 +233,7 @@ func TestPortalReadsNoMoreThanItMay(t *testing.T) {
 }
 
 func TestPortalHTTPFaults(t *testing.T) {
+	t.Parallel()
 	f := func(speak func(c *net.TCPConn), reason thongsuot.Reason, has, not string) {
 		t.Helper()
 		r := ask(t, brief("http://"+rawServer(t, speak)))
@@ -261,6 +263,7 @@ func TestPortalHTTPFaults(t *testing.T) {
 }
 
 func TestPortalTLSFaults(t *testing.T) {
+	t.Parallel()
 	ca, other := newCA(t), newCA(t)
 	f := func(url string, reason thongsuot.Reason, expiry time.Time) {
 		t.Helper()
@@ -333,14 +336,22 @@ func TestPortalRedirects(t *testing.T) {
 	if len(chain.requests()) != before {
 		t.Error("the other server was asked")
 	}
+	// Nor does a page lead to an address inside, unless the operator says so.
 	slow := gets(away.URL)
 	slow.Every = time.Minute
+	r = ask(t, slow)
+	want(t, r, thongsuot.ReasonHTTPRedirect)
+	if !strings.Contains(r.Detail, "127.0.0.1, which lies inside") || len(chain.requests()) != before {
+		t.Errorf("led inside: %q, asked %d times", r.Detail, len(chain.requests())-before)
+	}
+	slow.Inside = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	r = ask(t, slow)
 	want(t, r, thongsuot.ReasonOK)
 	field(t, r, "dns_seconds") // of the last page, whose server has a name
 }
 
 func TestPortalBehindBadRoutes(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.agent.serve(t, "dns")
 	at := l.agent.resolvingAt(t, "127.0.0.1")
@@ -365,6 +376,7 @@ func TestPortalBehindBadRoutes(t *testing.T) {
 }
 
 func TestPortalGoesEasy(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	busy := true
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
