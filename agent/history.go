@@ -35,6 +35,7 @@ type history struct {
 	mu    sync.Mutex
 	boots []*bootFacts
 	dirty bool
+	retry time.Time // of a disk that did not take the file
 }
 
 // bootFacts are those of one boot.
@@ -203,7 +204,7 @@ func (h *history) began(boot string) (zero time.Time, doubt time.Duration, ok bo
 // keep writes the file if anything changed.
 func (h *history) keep() {
 	h.mu.Lock()
-	if !h.dirty {
+	if !h.dirty || time.Now().Before(h.retry) {
 		h.mu.Unlock()
 		return
 	}
@@ -214,6 +215,9 @@ func (h *history) keep() {
 		err = writeDurably(h.path, string(text)+"\n")
 	}
 	if err != nil {
+		h.mu.Lock()
+		h.dirty, h.retry = true, time.Now().Add(time.Minute)
+		h.mu.Unlock()
 		h.log.Warn("history of boots not kept; rounds of boots that met no centre may be dated anew", "err", fmt.Errorf("%s: %w", h.path, err))
 	}
 }

@@ -73,8 +73,11 @@ func (d *desk) RoundTrip(req *http.Request) (*http.Response, error) {
 		r, _ := pt.Result()
 		p.results = append(p.results, r)
 	}
-	if d.delay != nil {
-		time.Sleep(d.delay(p))
+	d.mu.Lock()
+	delay := d.delay
+	d.mu.Unlock()
+	if delay != nil {
+		time.Sleep(delay(p))
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -93,9 +96,27 @@ func (d *desk) RoundTrip(req *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// set changes what the desk answers.
+func (d *desk) set(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+// taken are the posts so far, which it begins to count anew.
+func (d *desk) taken() (posts, tries []post) {
+	d.set(func() {
+		posts, tries = d.posts, d.tries
+		d.posts, d.tries = nil, nil
+	})
+	return posts, tries
+}
+
 // seqs counts how often each record was taken, by lane.
 func (d *desk) seqs(lane string) map[uint64]int {
 	out := map[uint64]int{}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, p := range d.posts {
 		if p.Lane != lane && lane != "" {
 			continue
@@ -111,6 +132,8 @@ func (d *desk) seqs(lane string) map[uint64]int {
 
 // runs counts the runs of a probe that arrived.
 func (d *desk) runs(probe string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, p := range d.posts {
 		for _, r := range p.results {
 			if r.Probe == probe {
@@ -192,9 +215,9 @@ func steady(int) thongsuot.Result { return ping(0.001) }
 func TestAQuietMinuteIsOnePostAndAChangeLeavesAtOnce(t *testing.T) {
 	inBubble(t, func(h *house) {
 		h.measure(steady, 30) // the start is a change
-		h.desk.posts = nil
+		h.desk.taken()
 		h.measure(steady, 60)
-		posts := h.desk.posts
+		posts, _ := h.desk.taken()
 		if n := len(posts); n < 9 || n > 11 {
 			t.Errorf("%d posts in ten quiet minutes", n)
 		}
@@ -203,20 +226,20 @@ func TestAQuietMinuteIsOnePostAndAChangeLeavesAtOnce(t *testing.T) {
 				t.Errorf("a quiet minute: %+v", p)
 			}
 		}
-		h.desk.posts = nil
 		at := time.Now()
 		h.measure(func(int) thongsuot.Result { return failing() }, 3)
-		if p := h.desk.posts[0]; !p.at.Equal(at) || p.results[len(p.results)-1].OK() {
+		posts, _ = h.desk.taken()
+		if p := posts[0]; !p.at.Equal(at) || p.results[len(p.results)-1].OK() {
 			t.Errorf("the failure came %s later: %+v", p.at.Sub(at), p)
 		}
-		for _, p := range h.desk.posts {
+		for _, p := range posts {
 			for _, r := range p.results {
 				if r.At.After(at.Add(-time.Second)) && r.Runs() != 1 {
 					t.Errorf("summed up around a change: %+v", r)
 				}
 			}
 		}
-		if n := len(h.desk.posts); n < 3 {
+		if n := len(posts); n < 3 {
 			t.Errorf("three rounds around a change in %d posts", n)
 		}
 	})
@@ -252,31 +275,37 @@ func TestEveryRunArrivesOnceSummedUpOrNot(t *testing.T) {
 func TestFreshValuesDoNotWaitForABacklog(t *testing.T) {
 	inBubble(t, func(h *house) {
 		away := true
-		h.desk.answer = func(post, http.Header) int {
-			if away {
-				return http.StatusBadGateway
+		h.desk.set(func() {
+			h.desk.answer = func(post, http.Header) int {
+				if away {
+					return http.StatusBadGateway
+				}
+				return 0
 			}
-			return 0
-		}
+		})
 		h.measure(steady, 2160)
 		_, behind, _ := h.Counts()
 		if behind < 2120 {
 			t.Fatalf("a backlog of %d rounds", behind)
 		}
-		away = false
-		h.desk.delay = func(p post) time.Duration { // 64 kbit/s, both lanes on one line
-			return 50*time.Millisecond + time.Duration(p.body+600)*time.Second/8000
-		}
+		h.desk.set(func() {
+			away = false
+			h.desk.delay = func(p post) time.Duration { // 64 kbit/s, both lanes on one line
+				return 50*time.Millisecond + time.Duration(p.body+600)*time.Second/8000
+			}
+		})
 		back := time.Now()
 		h.Heard()
 		h.measure(steady, 60)
-		first := h.desk.posts[0]
+		var posts []post
+		h.desk.set(func() { posts = slices.Clone(h.desk.posts) })
+		first := posts[0]
 		if first.Lane != wire.LaneLive || first.at.Sub(back) > 10*time.Second {
 			t.Errorf("first came %s after the return: %+v", first.at.Sub(back), first.Header)
 		}
 		lastLive, longest := back, time.Duration(0)
 		oldest := back
-		for _, p := range h.desk.posts {
+		for _, p := range posts {
 			if p.Lane == wire.LaneLive {
 				longest = max(longest, p.at.Sub(lastLive))
 				lastLive = p.at
@@ -327,25 +356,31 @@ func TestTheBacklogTakesHalfOfTheLine(t *testing.T) {
 func TestRetryAfterIsHonouredAndJittered(t *testing.T) {
 	inBubble(t, func(h *house) {
 		h.measure(steady, 30)
-		busy := true
-		h.desk.tries = nil
-		h.desk.answer = func(_ post, w http.Header) int {
-			if !busy {
-				return 0
+		busy, arrived := true, h.desk.runs("gateway")
+		h.desk.taken()
+		h.desk.set(func() {
+			h.desk.answer = func(_ post, w http.Header) int {
+				if !busy {
+					return 0
+				}
+				w.Set("Retry-After", "40")
+				return http.StatusTooManyRequests
 			}
-			w.Set("Retry-After", "40")
-			return http.StatusTooManyRequests
-		}
+		})
 		h.measure(steady, 30)
-		for i := 1; i < len(h.desk.tries); i++ {
-			if gap := h.desk.tries[i].at.Sub(h.desk.tries[i-1].at); gap < 40*time.Second {
+		_, tries := h.desk.taken()
+		if len(tries) < 2 {
+			t.Errorf("%d tries in five minutes", len(tries))
+		}
+		for i := 1; i < len(tries); i++ {
+			if gap := tries[i].at.Sub(tries[i-1].at); gap < 40*time.Second {
 				t.Errorf("asked to wait 40 s, came after %s", gap)
 			}
 		}
-		busy = false
+		h.desk.set(func() { busy = false })
 		time.Sleep(30 * time.Minute)
 		synctest.Wait()
-		if n := h.desk.runs("gateway"); n != 60 {
+		if n := h.desk.runs("gateway") + arrived; n != 60 {
 			t.Errorf("%d runs of 60 arrived", n)
 		}
 	})
@@ -357,6 +392,7 @@ func TestARefusedRecordIsSetAsideAndBlocksNothing(t *testing.T) {
 	for name, names := range map[string]bool{"the centre names the line": true, "a plain InfluxDB": false} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(h *house) {
+				h.desk.mu.Lock()
 				h.desk.answer = func(p post, w http.Header) int {
 					i := slices.IndexFunc(p.results, func(r thongsuot.Result) bool { return r.Target == "poison" })
 					if i < 0 {
@@ -367,6 +403,7 @@ func TestARefusedRecordIsSetAsideAndBlocksNothing(t *testing.T) {
 					}
 					return http.StatusBadRequest
 				}
+				h.desk.mu.Unlock()
 				h.measure(steady, 60)
 				h.Measure(thongsuot.Result{Probe: "x", Kind: thongsuot.ProbeTCP, Target: "poison", Reason: thongsuot.ReasonOK})
 				h.measure(steady, 60)
@@ -406,7 +443,8 @@ func TestARestartOfTheCentreIsOfferedTheLastMinutesAgain(t *testing.T) {
 		if again < 6 || again > 18 {
 			t.Errorf("%d records offered again, want those of the last two minutes", again)
 		}
-		for _, p := range h.desk.posts {
+		posts, _ := h.desk.taken()
+		for _, p := range posts {
 			if p.Again != (p.Lane == wire.LaneBacklog) {
 				t.Errorf("post %+v", p.Header)
 			}
@@ -426,11 +464,11 @@ func TestARestartOfTheAgentKeepsTheNumbers(t *testing.T) {
 		h.measure(steady, 31)
 		h.stop()
 		before := h.desk.seqs("")
-		h.desk.posts = nil
+		h.desk.taken()
 		h.start()
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
-		if len(h.desk.posts) == 0 {
+		if len(h.desk.seqs("")) == 0 {
 			t.Error("nothing was kept")
 		}
 		for seq := range h.desk.seqs("") {
