@@ -115,6 +115,7 @@ type Engine struct {
 	lastTick time.Time // of the centre's clock
 	grace    time.Time // silence counts from here at the earliest: start or stall of the centre
 	wake     time.Time // before it, time alone changes nothing
+	polls    polls     // of the present instant
 	stirred  bool      // the lot of a site changed: those in trouble are compared with their neighbours anew
 }
 
@@ -247,7 +248,7 @@ func (e *Engine) step(s *site, now, at time.Time) []thongsuot.Change {
 	e.follow(s, was, changes)
 	changes = append(changes, e.review(s, now)...)
 	if e.show(s, now) {
-		e.stirred = true
+		e.stirred, e.polls = true, polls{}
 	}
 	s.wake = s.nextChange(now, e.cfg)
 	s.due = s.next(e)

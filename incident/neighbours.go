@@ -106,9 +106,34 @@ func (s *site) onBatteryAt() (began time.Time, on bool) {
 	}
 }
 
+// polls are what all sites together show at one instant: the same for each of
+// one carrier that asks. They end with the instant, and when a site shows
+// something new.
+type polls struct {
+	at             time.Time
+	votes          map[string]Facts // on the portal, by carrier of who asks
+	counted        bool             // of the province
+	province, sick bool
+}
+
+// pollsAt are those of now.
+func (e *Engine) pollsAt(now time.Time) *polls {
+	if !e.polls.at.Equal(now) {
+		e.polls = polls{at: now, votes: map[string]Facts{}}
+	}
+	return &e.polls
+}
+
 // vote counts who else cannot use the portal, and over how many carriers.
 func (e *Engine) vote(s *site, now time.Time, f *Facts) {
-	e.poll(s, now, f, func(o *site) (PortalView, bool) { return o.view, true })
+	p := e.pollsAt(now)
+	v, known := p.votes[s.Carrier]
+	if !known {
+		e.poll(s, now, &v, func(o *site) (PortalView, bool) { return o.view, true })
+		p.votes[s.Carrier] = v
+	}
+	f.ReferencePortal, f.PortalFailShare, f.PortalSlowShare = v.ReferencePortal, v.PortalFailShare, v.PortalSlowShare
+	f.PortalFailRoutes, f.CarrierFailShare, f.OthersFailShare = v.PortalFailRoutes, v.CarrierFailShare, v.OthersFailShare
 }
 
 // poll asks all sites how they see a page; view tells it, and whether the site

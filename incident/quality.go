@@ -91,7 +91,7 @@ func (l *losses) add(at time.Time, sent, lost int, cfg Config) {
 		l.Run++
 	} else {
 		if l.Run > 0 && l.Run < maxRounds {
-			l.Runs = l.Runs.add(healed{at, l.Run})
+			l.Runs = l.Runs.add(healed{At: at, Beats: l.Run})
 		}
 		l.Run = 0
 	}
@@ -111,7 +111,7 @@ func (l *losses) judge() {
 
 // patience is how many rounds of heavy loss are told: one more than the
 // longest run that ended by itself within the memory.
-func (l *losses) patience() int { return min(max(l.Runs.longest()+1, heavyRounds), maxRounds) }
+func (l *losses) patience() int { return min(max(l.Runs.patience(), heavyRounds), maxRounds) }
 
 // spread reports whether loss goes on all the time, if little of it.
 func (l *losses) spread() bool {

@@ -66,6 +66,15 @@ const namePortal = "portal"
 // carriers, and whether that is the centre's own fault: then the reference
 // probes beside it are silent too.
 func (e *Engine) province(now time.Time) (wide, sick bool) {
+	p := e.pollsAt(now)
+	if !p.counted {
+		p.province, p.sick = e.countProvince(now)
+		p.counted = true
+	}
+	return p.province, p.sick
+}
+
+func (e *Engine) countProvince(now time.Time) (wide, sick bool) {
 	count, silent, references, deaf := 0, 0, 0, 0
 	carriers := map[string]bool{}
 	for _, s := range e.list {

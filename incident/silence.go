@@ -39,15 +39,15 @@ func (b Beat) pace(cfg Config) time.Duration {
 	return cfg.Beat
 }
 
-// patience is how many unheard beats are told as silence: one more than the
-// longest run that healed by itself of late, so that a lossy line is given
-// time and a clean one none. After last words, or with a battery at its end,
+// patience is how many unheard beats are told as silence: more than the longest
+// run that healed by itself of late, so that a lossy line is given time and a
+// clean one none. After last words, or with a battery at its end,
 // the first one that is missing says it.
 func (s *site) patience(cfg Config) int {
 	if s.Said.LowBattery || s.Said.ShuttingDown || s.Said.Stopping {
 		return 1
 	}
-	return min(max(s.Healed.longest()+1, cfg.MinBeats), cfg.MaxBeats)
+	return min(max(s.Healed.patience(), cfg.MinBeats), cfg.MaxBeats)
 }
 
 // judgeSilent says why the site is silent, from the last that was heard and

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -88,7 +89,8 @@ type target struct {
 // healed is a run of something bad that ended by itself.
 type healed struct {
 	At    time.Time `json:"at"`
-	Beats int       `json:"beats"` // or rounds
+	Beats int       `json:"beats"`           // or rounds
+	Count int       `json:"count,omitempty"` // of runs that it stands for: itself, and earlier ones that were no longer
 }
 
 // runs are those by time that may be the longest now or later.
@@ -96,10 +98,23 @@ type runs []healed
 
 // add leaves out those that are over earlier and no longer than h.
 func (r runs) add(h healed) runs {
+	h.Count = max(h.Count, 1)
 	for len(r) > 0 && r[len(r)-1].Beats <= h.Beats {
+		h.Count += r[len(r)-1].Count
 		r = r[:len(r)-1]
 	}
 	return append(r, h)
+}
+
+// patience is how long a run must be to be news: longer than the longest that
+// healed by itself of late. Where such runs are frequent, the next longest is
+// bound to come within the week, so there it must be longer by up to three.
+func (r runs) patience() int {
+	count := 0
+	for _, h := range r {
+		count += h.Count
+	}
+	return 1 + r.longest() + min(max(bits.Len(uint(count))-1, 0), 3)
 }
 
 func (r runs) since(t time.Time) runs {
@@ -173,7 +188,7 @@ func (s *site) hear(o Observation, grace time.Time, cfg Config) {
 	// did not heal by itself; and the centre must have been there to hear.
 	if s.Heard.After(grace) && o.Start == s.Start && !s.Said.Stopping && !s.Said.ShuttingDown {
 		if n := int(o.At.Sub(s.Heard)/s.Said.pace(cfg)) - 1; n > 0 && n < cfg.MaxBeats {
-			s.Healed = s.Healed.add(healed{o.At, n})
+			s.Healed = s.Healed.add(healed{At: o.At, Beats: n})
 		}
 	}
 	s.forget(o.At, cfg)
@@ -252,7 +267,7 @@ func (s *site) foldTarget(r thongsuot.Result, arrival time.Time, cfg Config) {
 		}
 		t.Healed = t.Healed.since(r.At.Add(-cfg.HealMemory))
 		if t.Answered && t.Fails > 0 && t.Fails < cfg.MaxBeats {
-			t.Healed = t.Healed.add(healed{r.At, t.Fails})
+			t.Healed = t.Healed.add(healed{At: r.At, Beats: t.Fails})
 		}
 		t.Fails, t.Since, t.Answered = 0, time.Time{}, true
 	case r.Reason.Evidence():
@@ -274,7 +289,7 @@ func (t *target) down(cfg Config) bool {
 	patience := cfg.FailRounds
 	switch t.Last.Kind {
 	case thongsuot.ProbeICMP, thongsuot.ProbeTCP, thongsuot.ProbeDNS:
-		patience = min(max(t.Healed.longest()+1, cfg.FailRounds), max(cfg.MaxBeats, cfg.FailRounds))
+		patience = min(max(t.Healed.patience(), cfg.FailRounds), max(cfg.MaxBeats, cfg.FailRounds))
 	}
 	return t.Fails >= patience
 }
