@@ -67,6 +67,20 @@ var promised = map[thongsuot.ProbeKind]string{
 	thongsuot.ProbeCanary:  "no_data not_present no_permission",
 }
 
+// Every word of the vocabulary is one that some probe promises, and with that
+// one that a real fault reaches. A panic is no fault of the world: run_test.go.
+func TestEveryReasonIsPromised(t *testing.T) {
+	all := "ok " + string(thongsuot.ReasonPanic)
+	for _, reasons := range promised {
+		all += " " + reasons
+	}
+	for _, r := range thongsuot.Reasons() {
+		if !slices.Contains(strings.Fields(all), string(r)) {
+			t.Errorf("no probe promises %s", r)
+		}
+	}
+}
+
 var seen struct {
 	mu      sync.Mutex
 	reasons map[string]bool // "kind reason"

@@ -79,14 +79,18 @@ func meaning(name string) string {
 }
 
 var measurements = map[string]string{
-	string(thongsuot.ProbeICMP):   "ICMP echo",
-	string(thongsuot.ProbeTCP):    "TCP connect",
-	string(thongsuot.ProbeDNS):    "DNS question",
-	string(thongsuot.ProbePortal): "GET of a public page",
-	string(thongsuot.ProbeUPS):    "uninterruptible power supply",
-	string(thongsuot.ProbeMains):  "mains of the machine",
-	string(thongsuot.ProbeBoot):   "machine",
-	string(thongsuot.ProbeAgent):  "agent",
+	string(thongsuot.ProbeICMP):    "ICMP echo",
+	string(thongsuot.ProbeTCP):     "TCP connect",
+	string(thongsuot.ProbeDNS):     "DNS question",
+	string(thongsuot.ProbePortal):  "GET of a public page",
+	string(thongsuot.ProbeService): "GET of a named service",
+	string(thongsuot.ProbeCaptive): "GET of the centre's empty page",
+	string(thongsuot.ProbePath):    "routers on the way to the centre",
+	string(thongsuot.ProbeFetch):   "bounded transfer at night",
+	string(thongsuot.ProbeUPS):     "uninterruptible power supply",
+	string(thongsuot.ProbeMains):   "mains of the machine",
+	string(thongsuot.ProbeBoot):    "machine",
+	string(thongsuot.ProbeAgent):   "agent",
 }
 
 var meanings = map[string]string{
@@ -100,6 +104,14 @@ var meanings = map[string]string{
 	thongsuot.FieldRTTP95:       "95th percentile of the round trips",
 	thongsuot.FieldRTTMax:       "longest round trip",
 	thongsuot.FieldJitter:       "interarrival jitter, RFC 3550",
+	thongsuot.FieldVariation:    "delay variation over a minute, RFC 5481",
+	thongsuot.FieldHops:         "routers that answered",
+	thongsuot.FieldReached:      "1 when the end of the way answered",
+	thongsuot.FieldInvents:      "1 when names that do not exist are given an address",
+	thongsuot.FieldDownRate:     "throughput to the site",
+	thongsuot.FieldUpRate:       "throughput from the site",
+	thongsuot.FieldDownBytes:    "bytes that came",
+	thongsuot.FieldUpBytes:      "bytes that went",
 	thongsuot.FieldConnect:      "time to connect",
 	thongsuot.FieldQuery:        "time to the answer",
 	thongsuot.FieldAnswers:      "records in the answer",
