@@ -144,7 +144,6 @@ const (
 	EvidencePeersSilent     EvidenceCode = "peers_silent"     // Value sites of the upstream Target fell silent with this one
 	EvidencePeersOnBattery  EvidenceCode = "peers_on_battery" // Value sites of the feeder Target are on battery
 	EvidencePortalVote      EvidenceCode = "portal_vote"      // Value is the share of sites that cannot use the portal either
-	EvidenceCentreRestart   EvidenceCode = "centre_restart"   // our own centre was away
 )
 
 // Evidence is one observation that a verdict rests on.

@@ -37,6 +37,11 @@ type Config struct {
 
 	Prometheus promremote.Config `yaml:"prometheus"` // an engine that speaks remote write and PromQL
 
+	// ReachPort is the TCP port on which the centre asks the address of a site
+	// that falls silent, where the registry has one; any answer counts, also a
+	// refusal. 0 asks nobody. Default 443
+	ReachPort int `yaml:"reach_port"`
+
 	// Simulated makes every page say that its data are made up. Default false
 	Simulated bool `yaml:"simulated"`
 }
@@ -96,11 +101,15 @@ func DefaultConfig() Config {
 		},
 		Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"}, Query: QueryConfig{Concurrent: 4},
 		Engine: engineEmbedded, Store: samples, Prometheus: promremote.DefaultConfig(), Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
+		ReachPort: 443,
 	}
 }
 
 // Validate names every field that cannot work, with its value.
 func (c Config) Validate() error {
+	if c.ReachPort < 0 || c.ReachPort > 65535 {
+		return fmt.Errorf("reach_port: want 0 to 65535 (got %d)", c.ReachPort)
+	}
 	var errs []error
 	if c.DataDir == "" {
 		errs = append(errs, errors.New(`data_dir: must name a folder (got "")`))

@@ -298,6 +298,9 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.followDay(working) })
 	wg.Go(func() { s.self.run(working) })
 	wg.Go(func() { s.names.run(working) })
+	if s.cfg.ReachPort > 0 {
+		wg.Go(func() { newReach(s.loop, s.registry.Current, s.cfg.ReachPort).run(working) })
+	}
 
 	failed := make(chan error, 3)
 	serve := func(name string, srv *http.Server, ln net.Listener) {

@@ -17,6 +17,7 @@ type Status struct {
 	Heard    time.Time // last sign of life; zero: never heard
 	Unheard  int       // beats in a row that did not come
 	Suspect  bool      // enough of them to doubt, too few to tell
+	Silent   bool      // enough to tell
 	Boot     string
 	Incident string             // id of the open incident, "" for none
 	Results  []thongsuot.Result // newest of each probe, by name
@@ -52,6 +53,7 @@ func (e *Engine) Status(code string, now time.Time) (st Status, ok bool) {
 		st.Verdict = thongsuot.Verdict{State: thongsuot.StateUnknown, Cause: thongsuot.CauseNone}
 	} else {
 		st.Unheard = s.unheard(now, e.grace, e.cfg)
+		st.Silent = s.Silent != nil
 		st.Suspect = s.Silent == nil && st.Unheard >= e.cfg.MinBeats
 	}
 	if s.Open != nil {

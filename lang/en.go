@@ -142,7 +142,6 @@ var english = map[string]string{
 	"evidence.peers_on_battery":   "%s other sites of feeder %s are on battery",
 	"evidence.service_vote":       "%s of the sites that ask cannot use %s either",
 	"evidence.portal_vote":        "%s of the monitored sites cannot use the national portal either",
-	"evidence.centre_restart":     "monitoring centre restarted at %s",
 
 	"stop.shutdown": "the machine was shut down",
 	"stop.stop":     "the agent was stopped on purpose",

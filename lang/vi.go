@@ -143,7 +143,6 @@ var vietnamese = map[string]string{
 	"evidence.peers_on_battery":   "%s nơi khác cùng xuất tuyến %s đang chạy bằng ắc quy",
 	"evidence.service_vote":       "%s số nơi đang đo cũng không vào được %s",
 	"evidence.portal_vote":        "%s số nơi đang được giám sát cũng không vào được Cổng Dịch vụ công quốc gia",
-	"evidence.centre_restart":     "hệ thống giám sát trung tâm khởi động lại lúc %s",
 
 	"stop.shutdown": "máy tính được tắt",
 	"stop.stop":     "phần mềm được dừng chủ động",
