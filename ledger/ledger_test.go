@@ -167,7 +167,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	must(t, err)
 	must(t, l.Close())
 	rawExec(t, path, "PRAGMA user_version = 99")
-	refused(t, path, "has schema version 99, this program knows versions up to 2: use the newer program")
+	refused(t, path, "has schema version 99, this program knows versions up to 3: use the newer program")
 	var v int
 	must(t, raw(t, path).QueryRow("PRAGMA user_version").Scan(&v))
 	if v != 99 {
@@ -214,7 +214,7 @@ func TestDamagedFile(t *testing.T) {
 	must(t, l.Close())
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	must(t, err)
-	_, err = f.WriteAt(make([]byte, 3000), 1000) // the schema itself
+	_, err = f.WriteAt(make([]byte, 3000), 100) // the schema itself, from behind the header of the file
 	must(t, err)
 	must(t, f.Close())
 	refused(t, path, "damaged")
