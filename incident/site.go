@@ -79,10 +79,11 @@ type target struct {
 	Fails    int              `json:"fails,omitempty"` // of these in a row
 	Since    time.Time        `json:"since,omitzero"`  // first of these failures
 	Answered bool             `json:"answered,omitempty"`
-	Healed   runs             `json:"healed,omitempty"` // runs of failures that ended by themselves
-	Down     time.Time        `json:"down,omitzero"`    // first failure of the last time it was down
-	Back     time.Time        `json:"back,omitzero"`    // first good answer after that
-	Fresh    time.Time        `json:"fresh,omitzero"`   // of the newest answer that arrived while it was fresh: only such speak of now
+	BadRun   int              `json:"bad_run,omitempty"` // rounds in a row that failed or lost more than half
+	Healed   runs             `json:"healed,omitempty"`  // such runs that ended by themselves
+	Down     time.Time        `json:"down,omitzero"`     // first failure of the last time it was down
+	Back     time.Time        `json:"back,omitzero"`     // first good answer after that
+	Fresh    time.Time        `json:"fresh,omitzero"`    // of the newest answer that arrived while it was fresh: only such speak of now
 	Quality  quality          `json:"quality"`
 }
 
@@ -265,10 +266,6 @@ func (s *site) foldTarget(r thongsuot.Result, arrival time.Time, cfg Config) {
 			t.Quality.Loss.forget(t.Fails)
 			t.Down, t.Back = t.Since, r.At
 		}
-		t.Healed = t.Healed.since(r.At.Add(-cfg.HealMemory))
-		if t.Answered && t.Fails > 0 && t.Fails < cfg.MaxBeats {
-			t.Healed = t.Healed.add(healed{At: r.At, Beats: t.Fails})
-		}
 		t.Fails, t.Since, t.Answered = 0, time.Time{}, true
 	case r.Reason.Evidence():
 		if t.Fails == 0 {
@@ -277,9 +274,27 @@ func (s *site) foldTarget(r thongsuot.Result, arrival time.Time, cfg Config) {
 		t.Fails += r.Runs()
 		t.Bad = r
 	}
+	t.learnPatience(r, cfg)
 	if !s.duringSilence(r.At) {
 		t.Quality.measure(r, cfg)
 	}
+}
+
+// learnPatience notes runs of bad rounds that ended by themselves: in a burst of
+// loss most rounds get one answer through or none, as chance has it.
+func (t *target) learnPatience(r thongsuot.Result, cfg Config) {
+	lost, _ := r.Field(thongsuot.FieldLoss)
+	if !r.OK() || lost > half {
+		if t.Answered && (r.OK() || r.Reason.Evidence()) {
+			t.BadRun += r.Runs()
+		}
+		return
+	}
+	t.Healed = t.Healed.since(r.At.Add(-cfg.HealMemory))
+	if t.BadRun > 0 && t.BadRun < cfg.MaxBeats {
+		t.Healed = t.Healed.add(healed{At: r.At, Beats: t.BadRun})
+	}
+	t.BadRun = 0
 }
 
 // down reports whether the target is held to be gone. What is asked every few

@@ -53,7 +53,8 @@ func (a *agent) lastEnd(t int64) thongsuot.Result {
 }
 
 func (a *agent) bootRecord(t int64) thongsuot.Result {
-	return thongsuot.Result{Probe: "boot", Kind: thongsuot.ProbeBoot, Target: "/proc", At: a.time(t), Reason: thongsuot.ReasonOK, Detail: a.bootID()}
+	return thongsuot.Result{Probe: "boot", Kind: thongsuot.ProbeBoot, Target: "/proc", At: a.time(t), Reason: thongsuot.ReasonOK, Detail: a.bootID(),
+		Fields: []thongsuot.Field{ratio(thongsuot.FieldSuspended, float64(a.slept))}}
 }
 
 // round measures the way out; where all is well and little is lost, all rounds

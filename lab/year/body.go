@@ -70,6 +70,8 @@ type body struct {
 	fixed  []edge // sorted
 	dyn    []edge
 	bursts *bursts // nil on a clean line
+	burst  []span  // that came
+	slept  int64   // seconds asleep since the boot
 
 	dark, cut, upstream, lan, suspended, deaf, blocked int // faults of a kind that run now
 	portalDown                                         []*fault
@@ -151,6 +153,7 @@ func (b *body) turn(t int64) {
 	b.goodbye, b.stopped = false, false
 	if s := b.bursts; s != nil {
 		if s.from > 0 && s.from <= t {
+			b.burst = append(b.burst, span{t, s.to})
 			s.from = 0
 		}
 		if s.from == 0 && s.to <= t {
@@ -187,7 +190,7 @@ func (b *body) happen(e edge, t int64) {
 		if b.dark > 0 {
 			return // it starts with mains
 		}
-		b.host, b.agent = true, true
+		b.host, b.agent, b.slept = true, true, 0
 		b.boot++
 		b.start++
 	case edgeAgentUp:
@@ -243,6 +246,9 @@ func (b *body) fault(e edge, t int64) {
 		b.deaf += d
 	case HostSuspend:
 		b.suspended += d
+		if !e.on && b.host {
+			b.slept += e.f.to - e.f.from
+		}
 	case PortalDown:
 		b.portalDown = running(b.portalDown, e)
 	case LineLoss, LineDelay, PortalSlow:

@@ -34,13 +34,14 @@ const (
 	HostOffStrip  Kind = "host_off_strip" // in the evening, at the strip
 	AgentRestart  Kind = "agent_restart"
 	CentreFault   Kind = "centre"
+	LineBurst     Kind = "line_burst" // of loss on a lossy line: what such a line always does
 )
 
 // Kinds lists every kind in the order of reports.
 func Kinds() []Kind {
 	return []Kind{
 		PowerFeeder, PowerSite, LineCut, LineLoss, LineDelay, UpstreamCut, LANFault, CarrierPortal, PortalSlow, PortalDown,
-		HostCrash, HostPlug, HostReboot, HostSuspend, HostOff, HostOffStrip, AgentRestart, CentreFault,
+		HostCrash, HostPlug, HostReboot, HostSuspend, HostOff, HostOffStrip, AgentRestart, CentreFault, LineBurst,
 	}
 }
 
@@ -49,7 +50,7 @@ func (k Kind) Cause() thongsuot.Cause {
 	switch k {
 	case PowerFeeder, PowerSite:
 		return thongsuot.CausePower
-	case LineCut, LineLoss, LineDelay:
+	case LineCut, LineLoss, LineDelay, LineBurst:
 		return thongsuot.CauseAccess
 	case UpstreamCut, CarrierPortal:
 		return thongsuot.CauseUpstream
@@ -68,7 +69,9 @@ func (k Kind) Cause() thongsuot.Cause {
 
 // excuses reports whether it is right to tell a site as down while a fault of
 // this kind runs there.
-func (k Kind) excuses() bool { return k != AgentRestart && k != CentreFault && k != PortalSlow }
+func (k Kind) excuses() bool {
+	return k != AgentRestart && k != CentreFault && k != PortalSlow && k != LineBurst
+}
 
 // mustShow reports whether a fault of this kind that lasts must not be missed.
 func (k Kind) mustShow() bool {

@@ -48,6 +48,12 @@ func (s *scorer) lay() {
 			s.labels[n] = append(s.labels[n], label{f, n, s.agents[n].clearAfter(f.to, s.end)})
 		}
 	}
+	for n, a := range s.agents {
+		for _, b := range a.burst {
+			s.labels[n] = append(s.labels[n], label{&fault{kind: LineBurst, from: b.from, to: b.to}, n, b.to})
+		}
+		slices.SortStableFunc(s.labels[n], func(x, y label) int { return cmp.Compare(x.f.from, y.f.from) })
+	}
 	number := map[string]int{}
 	for i, a := range s.agents {
 		number[a.Code] = i
@@ -127,10 +133,11 @@ func away(l label, in *told) int64 {
 }
 
 // explains reports whether a label is a right answer to an incident: it began
-// with it, or ran through half of it.
+// with it, ran through half of it, or ended with it; an incident may span
+// several faults, and its last answer is of the last of them.
 func (l label) explains(in *told) bool {
 	overlap := min(in.end, l.clear) - max(in.start, l.f.from)
-	return away(l, in) <= slack || 2*overlap >= in.end-in.start
+	return away(l, in) <= slack || 2*overlap >= in.end-in.start || l.clear >= in.end-slack && l.f.from < in.end
 }
 
 // shown reports whether anything could have shown what happened: a sensor of
