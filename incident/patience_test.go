@@ -141,3 +141,24 @@ func TestShortPortalOutageIsVotedOnByTheNewestAnswers(t *testing.T) {
 	p.run(time.Minute).portal(thongsuot.ReasonHTTPTimeout, "44001")
 	p.want("44001", "down portal high")
 }
+
+// A line that is known for bursts of loss is given six beats, before one of
+// them ever swallowed a beat.
+func TestBeatsOfABurstyLineAreGivenTime(t *testing.T) {
+	f := func(back float64, want ...string) {
+		t.Helper()
+		s := newScene(t)
+		for _, received := range []float64{5, 5, 5, 5, 5, 5, back, back, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5} {
+			r := ok("reference", thongsuot.ProbeICMP)
+			r.Fields = []thongsuot.Field{
+				{Name: thongsuot.FieldSent, Value: 5}, {Name: thongsuot.FieldReceived, Value: received}, {Name: thongsuot.FieldLoss, Value: 1 - received/5},
+			}
+			s.run(10*time.Second).write(0, r)
+		}
+		s.changes = nil
+		s.mute = true
+		s.run(30 * time.Second).want(want...)
+	}
+	f(1)
+	f(5, "opened down unknown low")
+}

@@ -80,7 +80,9 @@ type target struct {
 	Since    time.Time        `json:"since,omitzero"`  // first of these failures
 	Answered bool             `json:"answered,omitempty"`
 	BadRun   int              `json:"bad_run,omitempty"` // rounds in a row that failed or lost more than half
+	Through  bool             `json:"through,omitempty"` // something came through in them
 	Healed   runs             `json:"healed,omitempty"`  // such runs that ended by themselves
+	Burst    time.Time        `json:"burst,omitzero"`    // end of the last such run of several rounds in which something came through
 	Down     time.Time        `json:"down,omitzero"`     // first failure of the last time it was down
 	Back     time.Time        `json:"back,omitzero"`     // first good answer after that
 	Fresh    time.Time        `json:"fresh,omitzero"`    // of the newest answer that arrived while it was fresh: only such speak of now
@@ -287,9 +289,14 @@ func (t *target) learnPatience(r thongsuot.Result, cfg Config) {
 	if !r.OK() || lost > half {
 		if t.Answered && (r.OK() || r.Reason.Evidence()) {
 			t.BadRun += r.Runs()
+			t.Through = t.Through || r.OK()
 		}
 		return
 	}
+	if t.Through && t.BadRun > 1 {
+		t.Burst = r.At
+	}
+	t.Through = false
 	t.Healed = t.Healed.since(r.At.Add(-cfg.HealMemory))
 	if t.BadRun > 0 && t.BadRun < cfg.MaxBeats {
 		t.Healed = t.Healed.add(healed{At: r.At, Beats: t.BadRun})
