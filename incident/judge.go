@@ -88,6 +88,9 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		v.Evidence = slices.Concat(sees.evidence(), poorEvidence(poor, now), v.Evidence, e.others(s, f))
 		if v.State == thongsuot.StateDegraded {
 			since := earliestPoor(poor)
+			if f.Loss >= lossTold && now.Sub(since) < sureOfLoss {
+				v.Confidence = min(v.Confidence, likely) // a burst looks the same
+			}
 			if since.IsZero() {
 				since = now
 			}
@@ -108,6 +111,9 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		return up()
 	}
 }
+
+// sureOfLoss is how long loss goes on before its place is held to be sure.
+const sureOfLoss = 5 * time.Minute
 
 // voltageWindow is the time of which agents tell the mean voltage.
 const voltageWindow = 10 * time.Minute

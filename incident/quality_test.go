@@ -77,7 +77,7 @@ func TestLossyLineIsNamed(t *testing.T) {
 	l := newLine(t).run(10 * time.Minute)
 	began := l.s.now
 	l.loss, l.hopLoss = .5, .5
-	l.run(time.Minute).s.want("opened degraded access high")
+	l.run(time.Minute).s.want("opened degraded access medium")
 	l.loss, l.hopLoss = 0, 0
 	l.run(5 * time.Minute)
 	c := l.s.changes[len(l.s.changes)-1]
@@ -99,7 +99,7 @@ func TestWhereTheLossBegins(t *testing.T) {
 		l.gatewayLoss, l.hopLoss, l.loss = gateway, hop, loss
 		l.run(2 * time.Minute).s.want("opened degraded " + want)
 	}
-	f(0, .4, .4, true, "access high")
+	f(0, .4, .4, true, "access medium")
 	f(0, 0, .4, true, "upstream medium")
 	f(0, 0, .4, false, "access medium")
 	f(.4, .4, .5, true, "lan medium")
