@@ -171,6 +171,10 @@ type Sample struct {
 // revised; the ledger holds what later evidence made of it.
 const MetricSiteState = "site_state"
 
+// MetricSiteInfo is the metric, always 1, by whose labels a program that knows
+// codes alone finds the name, carrier and upstream of a site.
+const MetricSiteInfo = "site_info"
+
 // Label is one name and value of a series.
 type Label struct{ Name, Value string }
 

@@ -104,7 +104,7 @@ func flatten(f *dto.MetricFamily, m *dto.Metric, at time.Time) []thongsuot.Sampl
 
 func bound(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// states is the state of each site as the engine sees it.
+// states is the state of each site as the engine sees it, and what it is called.
 func (s *Server) states() []thongsuot.Sample {
 	var out []thongsuot.Sample
 	for _, site := range s.registry.Current().Sites() {
@@ -115,6 +115,12 @@ func (s *Server) states() []thongsuot.Sample {
 		out = append(out, thongsuot.Sample{
 			Metric: thongsuot.MetricSiteState, Value: float64(st.Verdict.State.Severity()),
 			Labels: []thongsuot.Label{{Name: thongsuot.LabelSite, Value: site.Code}},
+		}, thongsuot.Sample{
+			Metric: thongsuot.MetricSiteInfo, Value: 1,
+			Labels: []thongsuot.Label{
+				{Name: "carrier", Value: site.Carrier()}, {Name: "name", Value: site.Name},
+				{Name: thongsuot.LabelSite, Value: site.Code}, {Name: "upstream", Value: site.Upstream()},
+			},
 		})
 	}
 	return out

@@ -31,6 +31,9 @@ usage: thongsuot-central COMMAND [-config FILE]
                  a reader
   reader NAME    make a token that reads all series by the query API, for a
                  program such as Grafana; -out FILE as above
+  grafana        write dashboards and provisioning for Grafana below -out DIR;
+                 -url is the centre's query API as Grafana reaches it, or with
+                 -influx ORG/BUCKET that of an InfluxDB 2
   version        print the version
 
 Without -config, defaults and THONGSUOT_CENTRAL_… variables hold.
@@ -41,13 +44,16 @@ func main() { program.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	out, reader := "", ""
+	var boards grafanaFlags
 	p := program.Program{
 		Name: "thongsuot-central", Version: version, Usage: usage,
-		Commands: []string{"run", "check-config", "token", "reader", "revoke"},
+		Commands: []string{"run", "check-config", "token", "reader", "revoke", "grafana"},
 		Flags: func(command string, flags *flag.FlagSet) {
 			switch command {
 			case "token", "reader":
 				flags.StringVar(&out, "out", "", "file for the token")
+			case "grafana":
+				boards.register(flags)
 			case "revoke":
 				flags.StringVar(&reader, "reader", "", "name of a reader")
 			}
@@ -56,6 +62,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	line, code, ok := p.Parse(args, stdout, stderr)
 	if !ok {
 		return code
+	}
+	if line.Command == "grafana" {
+		return boards.write(stderr)
 	}
 	cfg := central.DefaultConfig()
 	if err := program.Load(line.Config, os.Environ(), envPrefix, &cfg); err != nil {

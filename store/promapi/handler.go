@@ -90,6 +90,10 @@ func Handler(db Database, opt Options) (http.Handler, error) {
 			return nil, fmt.Errorf("query API: %w", err)
 		}
 	}
+	h.metrics.requests.WithLabelValues("success")
+	for _, t := range []errorType{badData, badAuth, notDone, canceled, timedOut, busy, internal} {
+		h.metrics.requests.WithLabelValues(t.word)
+	}
 	mux := http.NewServeMux()
 	both := func(path string, f apiFunc) {
 		mux.Handle("GET /api/v1/"+path, h.wrap(f))
