@@ -60,7 +60,7 @@ func (t *transcript) outcome(f Fault, site string) Outcome {
 			continue
 		}
 		about = append(about, story[0].Incident.ID)
-		if shared := overlap(story, when); best == nil || shared > most {
+		if shared := overlap(story, when, after); best == nil || shared > most {
 			best, most = story, shared
 		}
 	}
@@ -157,21 +157,25 @@ func encloses(story []seenChange, when *played) bool {
 	return last.Start.Before(when.begins) && (last.Open() || last.End.After(when.ends))
 }
 
-// othersDo reports whether a fault of which nothing should come is not to be
-// charged with an incident, since another one at the site explains it.
+// othersDo reports whether a fault is not to be charged with an incident, since
+// another one at the site explains it: nothing should come of this one, or the
+// incident only falls into its slack and lasts through the other.
 func (t *transcript) othersDo(f Fault, site string, story []seenChange) bool {
-	if f.Label.Cause != thongsuot.CauseNone {
+	if f.Label.Cause != thongsuot.CauseNone && overlap(story, t.faults[f.Line], 0) > 0 {
 		return false
 	}
 	return slices.ContainsFunc(t.script.Faults, func(g Fault) bool {
 		when := t.faults[g.Line]
-		return g.Label.Cause != thongsuot.CauseNone && slices.Contains(t.script.behind(g), site) && (relevant(story, when) || encloses(story, when))
+		return g.Label.Cause != thongsuot.CauseNone && g.Line != f.Line && slices.Contains(t.script.behind(g), site) &&
+			(relevant(story, when) || encloses(story, when)) && (f.Label.Cause == thongsuot.CauseNone || overlap(story, when, 0) > 0)
 	})
 }
 
-func overlap(story []seenChange, when *played) time.Duration {
+// overlap is how long an incident and a fault last together, the fault taken
+// so much longer; not above 0 when they do not.
+func overlap(story []seenChange, when *played, longer time.Duration) time.Duration {
 	last := story[len(story)-1].Incident
-	from, to := last.Start, when.ends.Add(after)
+	from, to := last.Start, when.ends.Add(longer)
 	if !last.Open() && last.End.Before(to) {
 		to = last.End
 	}
