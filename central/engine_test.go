@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ func TestOtherEngine(t *testing.T) {
 	_ = l.Close()
 	cmd := exec.Command("victoria-metrics", "-storageDataPath="+filepath.Join(t.TempDir(), "vm"), "-httpListenAddr="+addr,
 		"-dedup.minScrapeInterval=1ms", "-search.latencyOffset=0s", "-search.disableCache", "-retentionPeriod=14", "-loggerLevel=ERROR")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing is left of a run that is broken off
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -82,6 +83,7 @@ func (e *engine) start() {
 	e.log = &bytes.Buffer{}
 	e.cmd = exec.Command(e.name, e.args(e.addr, e.dir)...)
 	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing is left of a run that is broken off
 	if err := e.cmd.Start(); err != nil {
 		e.t.Fatal(err)
 	}
