@@ -146,6 +146,13 @@ const (
 	EvidencePortalVote      EvidenceCode = "portal_vote"      // Value is the share of sites that cannot use the portal either
 )
 
+// What people said, beforehand or afterwards.
+const (
+	EvidencePlanned EvidenceCode = "planned" // announced from At Until, by Target; Detail is the reason
+	EvidenceOverrun EvidenceCode = "overrun" // the announced end, At, is long over
+	EvidenceTruth   EvidenceCode = "truth"   // somebody who knows said so at At: Target is who, Detail the note
+)
+
 // Evidence is one observation that a verdict rests on.
 type Evidence struct {
 	Code   EvidenceCode `json:"code"`
@@ -156,6 +163,7 @@ type Evidence struct {
 	Value  float64      `json:"value,omitempty"`
 	Usual  float64      `json:"usual,omitempty"`
 	Detail string       `json:"detail,omitempty"`
+	Until  time.Time    `json:"until,omitzero"` // of what lasts
 }
 
 // Verdict is what is held to be wrong at one time.
@@ -218,6 +226,7 @@ type Member struct {
 	State      State      `json:"state"`
 	Cause      Cause      `json:"cause"`
 	Confidence Confidence `json:"confidence"`
+	Planned    bool       `json:"planned,omitempty"`
 }
 
 // Incident is a stretch of time in which a site was not up, with the verdict
@@ -241,6 +250,8 @@ type Incident struct {
 	Region  Region   `json:"region,omitzero"`   // of a regional incident, and of a record that is part of one
 	Members []Member `json:"members,omitempty"` // of a regional incident, by site
 	Part    string   `json:"part,omitempty"`    // ID of the regional incident that tells of this one
+
+	Truth *Truth `json:"truth,omitempty"` // the newest that somebody said it was; the cause is this one's
 }
 
 // Regional reports whether the incident is a whole with members, and not the
@@ -272,6 +283,7 @@ const (
 	ChangeMembers ChangeKind = "members" // members joined a regional incident or recovered
 	ChangeClosed  ChangeKind = "closed"  // ended
 	ChangeRevised ChangeKind = "revised" // corrected after its end
+	ChangeOverrun ChangeKind = "overrun" // announced, and longer than announced
 )
 
 // Change is one revision of an incident. Incident is as it is after it.

@@ -64,6 +64,7 @@ func newLoop(engine *incident.Engine, l *ledger.Ledger, log *slog.Logger, reg pr
 func (l *loop) restore(ctx context.Context, r *registry.Registry) error {
 	now := l.now()
 	l.engine.SetSites(r.Sites(), r.InOfficeHours, now)
+	l.engine.SetPlan(r.Windows)
 	snap, _, err := l.ledger.Fact(ctx, snapshotFact)
 	if err != nil {
 		return err
@@ -88,7 +89,10 @@ func (l *loop) observe(ctx context.Context, o incident.Observation) error {
 
 // setSites follows the registry.
 func (l *loop) setSites(ctx context.Context, r *registry.Registry) error {
-	return l.step(ctx, func(e *incident.Engine) []thongsuot.Change { return e.SetSites(r.Sites(), r.InOfficeHours, l.now()) })
+	return l.step(ctx, func(e *incident.Engine) []thongsuot.Change {
+		e.SetPlan(r.Windows)
+		return e.SetSites(r.Sites(), r.InOfficeHours, l.now())
+	})
 }
 
 func (l *loop) step(ctx context.Context, f func(*incident.Engine) []thongsuot.Change) error {

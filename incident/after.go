@@ -195,6 +195,9 @@ func (e *Engine) review(s *site, now time.Time) []thongsuot.Change {
 		return nil
 	}
 	g.Touched = time.Time{}
+	if g.Incident.Truth != nil {
+		return nil // somebody who knows has said it
+	}
 	f := g.facts()
 	if g.Incident.Worst != thongsuot.StateOff {
 		f.HabitOff = false // it was silent in office hours too
@@ -204,10 +207,11 @@ func (e *Engine) review(s *site, now time.Time) []thongsuot.Change {
 		e.neighbours(s, g.Since, now, &f, &g.With)
 	}
 	v := Attribute(f)
+	v.Evidence = append(g.evidence(), e.others(s, f)...)
+	e.mark(&v, s.Code, g.Incident.End, g.Since, g.Incident.Start)
 	if v.Same(g.Incident.Verdict) {
 		return nil
 	}
-	v.Evidence = append(g.evidence(), e.others(s, f)...)
 	because := newIn(v.Evidence, g.Incident.Verdict.Evidence)
 	g.Incident.Verdict = v
 	g.Incident.Revision++

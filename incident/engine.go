@@ -108,6 +108,7 @@ type Engine struct {
 	order    []string // codes, sorted, so that changes come in one order
 	list     []*site  // in that order
 	inOffice func(site string, t time.Time) bool
+	plan     Plan
 
 	byUpstream, byFeeder map[string][]string // codes of the sites that share fate; none under ""
 	regions              []*region           // incidents of many sites: those that go on, and those of the last day
@@ -125,7 +126,8 @@ func New(cfg Config, now time.Time) (*Engine, error) {
 		return nil, err
 	}
 	always := func(string, time.Time) bool { return true }
-	return &Engine{cfg: cfg, sites: map[string]*site{}, inOffice: always, lastTick: now, grace: now}, nil
+	none := func(string, time.Time, time.Time) []thongsuot.Window { return nil }
+	return &Engine{cfg: cfg, sites: map[string]*site{}, inOffice: always, plan: none, lastTick: now, grace: now}, nil
 }
 
 // SetSites says which sites take part: the active ones of the list, and when
@@ -240,7 +242,10 @@ func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 func (e *Engine) step(s *site, now, at time.Time) []thongsuot.Change {
 	j := e.judge(s, now)
 	was := s.Open
+	j.Verdict = told(j.Verdict, s.truth())
+	e.markNow(s, &j, now)
 	r := e.joins(s, &j, now)
+	e.markNow(s, &j, now) // a member of a region keeps what is held of it, but for the plan
 	if !j.at.IsZero() && s.Open != nil && s.Open.Verdict.State == thongsuot.StateOff {
 		at = j.at // it counts from when the office opened
 	}

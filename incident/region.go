@@ -221,7 +221,8 @@ func (e *Engine) follow(s *site, was *thongsuot.Incident, changes []thongsuot.Ch
 
 // join takes in what is held of a member now; i is its place, -1 for none.
 func (r *region) join(i int, in thongsuot.Incident) {
-	m := thongsuot.Member{Site: in.Site, Incident: in.ID, From: in.Start, State: in.Verdict.State, Cause: in.Verdict.Cause, Confidence: in.Verdict.Confidence}
+	m := thongsuot.Member{Site: in.Site, Incident: in.ID, From: in.Start, State: in.Verdict.State, Cause: in.Verdict.Cause, Confidence: in.Verdict.Confidence, Planned: in.Verdict.Planned}
+	r.takePlan(in.Verdict)
 	if i >= 0 {
 		m.From = r.Incident.Members[i].From
 		r.dirty = r.dirty || m != r.Incident.Members[i]
@@ -240,7 +241,8 @@ func (e *Engine) revised(in thongsuot.Incident) {
 	for _, r := range e.regions {
 		for i := range r.Incident.Members {
 			if m := &r.Incident.Members[i]; m.Incident == in.ID && r.Incident.ID == in.Part {
-				m.State, m.Cause, m.Confidence = in.Verdict.State, in.Verdict.Cause, in.Verdict.Confidence
+				m.State, m.Cause, m.Confidence, m.Planned = in.Verdict.State, in.Verdict.Cause, in.Verdict.Confidence, in.Verdict.Planned
+				r.takePlan(in.Verdict)
 				r.dirty = true
 			}
 		}
@@ -322,11 +324,12 @@ func (r *region) settle(now time.Time) []thongsuot.Change {
 		if r.flaps() && still == 0 && !r.calm(now) {
 			in.Verdict.State = thongsuot.StateAtRisk // it works, until the next time
 		}
-	} else if v := r.verdict(false); v.Cause != in.Verdict.Cause || v.Confidence.Level() != in.Verdict.Confidence.Level() {
+	} else if v := r.verdict(false); in.Truth == nil && (v.Cause != in.Verdict.Cause || v.Confidence.Level() != in.Verdict.Confidence.Level()) {
 		in.Verdict.Cause, in.Verdict.Confidence, in.Verdict.Candidates = v.Cause, v.Confidence, v.Candidates
 	} else {
 		return nil
 	}
+	in.Verdict = told(in.Verdict, in.Truth)
 	for _, m := range in.Members {
 		in.Start = earlier(in.Start, m.From)
 	}
@@ -344,6 +347,8 @@ func (r *region) settle(now time.Time) []thongsuot.Change {
 		in.End = later(r.Eased, in.Start)
 		c.Kind, c.At = thongsuot.ChangeClosed, in.End
 	case r.flaps(): // that it goes and comes is told already
+	case overran(was.Verdict, in.Verdict):
+		c.Kind, c.Because = thongsuot.ChangeOverrun, slices.DeleteFunc(slices.Clone(in.Verdict.Evidence), func(e thongsuot.Evidence) bool { return e.Code != thongsuot.EvidenceOverrun })
 	case is > w:
 		c.Kind = thongsuot.ChangeWorse
 	case is < w:
@@ -363,6 +368,8 @@ func (r *region) settle(now time.Time) []thongsuot.Change {
 func ofOneSite(e thongsuot.Evidence) bool {
 	switch e.Code {
 	case thongsuot.EvidencePeersSilent, thongsuot.EvidencePeersOnBattery, thongsuot.EvidencePortalVote:
+		return false
+	case thongsuot.EvidencePlanned, thongsuot.EvidenceOverrun, thongsuot.EvidenceTruth:
 		return false
 	case thongsuot.EvidenceTargetFails, thongsuot.EvidenceTargetSlow:
 		return e.Probe != namePortal
@@ -385,6 +392,7 @@ func (r *region) newest() (at time.Time) {
 func (r *region) verdict(nowOnly bool) thongsuot.Verdict {
 	v := thongsuot.Verdict{State: thongsuot.StateUp}
 	votes, sure := map[thongsuot.Cause]int{}, map[thongsuot.Cause]thongsuot.Confidence{}
+	count, planned := 0, 0
 	for _, m := range r.Incident.Members {
 		if nowOnly && !m.To.IsZero() {
 			continue
@@ -392,6 +400,7 @@ func (r *region) verdict(nowOnly bool) thongsuot.Verdict {
 		if m.State.Severity() > v.State.Severity() {
 			v.State = m.State
 		}
+		count, planned = count+1, planned+one(m.Planned)
 		votes[m.Cause]++
 		sure[m.Cause] = max(sure[m.Cause], m.Confidence)
 	}
@@ -404,6 +413,7 @@ func (r *region) verdict(nowOnly bool) thongsuot.Verdict {
 	if v.Cause == r.Incident.Verdict.Cause && v.Confidence.Level() == r.Incident.Verdict.Confidence.Level() {
 		v.Candidates, v.Sub = r.Incident.Verdict.Candidates, r.Incident.Verdict.Sub
 	}
+	v.Planned = count > 0 && planned == count
 	v.Evidence = slices.DeleteFunc(slices.Clone(r.Incident.Verdict.Evidence), ofOneSite)
 	return v
 }

@@ -67,6 +67,7 @@ func (s *site) nextChange(now time.Time, cfg Config) time.Time {
 	if s.Silent != nil {
 		consider(s.Heard.Add(heardWithin + 1)) // then it counts no longer among its neighbours
 	}
+	consider(s.replan)
 	if s.Silent != nil && s.Verdict.State == thongsuot.StateOff {
 		consider(now.Add(offLook))
 	}

@@ -26,6 +26,7 @@ type site struct {
 	wake   time.Time  // when time alone may change what is to be said of it next
 	sorted []string   // names of Targets
 	due    time.Time  // the same, or when a beat will be missing
+	replan time.Time  // when an announced window will have been overrun; zero for never
 	view   PortalView // how it saw the portal when it was last judged
 	shown  shown      // to the others
 
@@ -448,6 +449,9 @@ func (s *site) revise(v thongsuot.Verdict, at time.Time) thongsuot.Change {
 		kind = thongsuot.ChangeWorse
 	case is < was:
 		kind = thongsuot.ChangeBetter
+	}
+	if overran(s.Open.Verdict, v) {
+		kind = thongsuot.ChangeOverrun
 	}
 	because := newIn(v.Evidence, s.Open.Verdict.Evidence)
 	s.Open.Verdict = v

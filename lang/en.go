@@ -141,6 +141,10 @@ var english = map[string]string{
 	"evidence.peers_silent":       "%s other sites of upstream %s fell silent within minutes of it",
 	"evidence.peers_on_battery":   "%s other sites of feeder %s are on battery",
 	"evidence.service_vote":       "%s of the sites that ask cannot use %s either",
+	"evidence.planned":            "announced in advance from %s to %s (%s)",
+	"evidence.overrun":            "the announced end (%s) passed more than 30 minutes ago",
+	"evidence.truth":              "cause confirmed by %s, %s",
+	"evidence.note":               "%s: %s",
 	"evidence.portal_vote":        "%s of the monitored sites cannot use the national portal either",
 
 	"stop.shutdown": "the machine was shut down",
@@ -153,6 +157,7 @@ var english = map[string]string{
 	"change.members": "affected sites updated",
 	"change.closed":  "resolved",
 	"change.revised": "corrected",
+	"change.overrun": "longer than announced",
 
 	"alert.title.open":      "%s: %s",
 	"alert.title.closed":    "%s: back to normal",

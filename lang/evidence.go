@@ -50,6 +50,12 @@ func (l Lang) Evidence(e thongsuot.Evidence, zone *time.Location) string {
 		return l.T("evidence.agent_stopped_why", at, why)
 	case thongsuot.EvidenceVoltage:
 		return l.T("evidence.voltage", l.Number(e.Value, 0), at)
+	case thongsuot.EvidencePlanned:
+		return l.withNote(l.T(key, l.Moment(e.At, zone), l.Moment(e.Until, zone), e.Target), e.Detail)
+	case thongsuot.EvidenceOverrun:
+		return l.T(key, l.Moment(e.At, zone))
+	case thongsuot.EvidenceTruth:
+		return l.withNote(l.T(key, e.Target, l.Moment(e.At, zone)), e.Detail)
 	case thongsuot.EvidenceNoMainsSensor, thongsuot.EvidenceBootSame:
 		return l.T(key)
 	default:
@@ -58,6 +64,14 @@ func (l Lang) Evidence(e thongsuot.Evidence, zone *time.Location) string {
 		}
 		return l.T(key, at)
 	}
+}
+
+// withNote adds what somebody wrote beside it.
+func (l Lang) withNote(text, note string) string {
+	if note == "" {
+		return text
+	}
+	return l.T("evidence.note", text, note)
 }
 
 // fails is a target that failed; without a name it stands for all that the

@@ -142,6 +142,10 @@ var vietnamese = map[string]string{
 	"evidence.peers_silent":       "%s nơi khác cùng tuyến truyền dẫn %s mất liên lạc trong cùng vài phút",
 	"evidence.peers_on_battery":   "%s nơi khác cùng xuất tuyến %s đang chạy bằng ắc quy",
 	"evidence.service_vote":       "%s số nơi đang đo cũng không vào được %s",
+	"evidence.planned":            "có lịch báo trước từ %s đến %s (%s)",
+	"evidence.overrun":            "đã quá giờ dự kiến khắc phục (%s) hơn 30 phút",
+	"evidence.truth":              "%s xác nhận nguyên nhân, %s",
+	"evidence.note":               "%s: %s",
 	"evidence.portal_vote":        "%s số nơi đang được giám sát cũng không vào được Cổng Dịch vụ công quốc gia",
 
 	"stop.shutdown": "máy tính được tắt",
@@ -154,6 +158,7 @@ var vietnamese = map[string]string{
 	"change.members": "cập nhật các nơi bị ảnh hưởng",
 	"change.closed":  "đã khắc phục",
 	"change.revised": "đính chính",
+	"change.overrun": "quá giờ dự kiến trong lịch báo trước",
 
 	"alert.title.open":      "%s: %s",
 	"alert.title.closed":    "%s: đã trở lại bình thường",
