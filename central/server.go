@@ -66,16 +66,18 @@ type Server struct {
 	names *names
 	fetch *fetch
 
-	writeAPI, pages, empty    *http.Server
-	writeLn, pagesLn, emptyLn net.Listener // emptyLn is nil when no empty page is served
-	beatConn                  net.PacketConn
+	held *os.File // the lock on the data folder
+
+	writeAPI, pages, empty, control      *http.Server
+	writeLn, pagesLn, emptyLn, controlLn net.Listener // emptyLn is nil when no empty page is served
+	beatConn                             net.PacketConn
 }
 
 // New opens the store, the ledger, the registry and every socket. Errors of
 // the configuration name the field; what was opened is closed again on error.
 func New(cfg Config, version string, log *slog.Logger) (*Server, error) {
 	if cfg.Store.Dir == "" {
-		cfg.Store.Dir = filepath.Join(cfg.DataDir, "store")
+		cfg.Store.Dir = filepath.Join(cfg.DataDir, storeName)
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -109,13 +111,23 @@ func (s *Server) open(zone *time.Location, log *slog.Logger, reg prometheus.Regi
 	if err := os.MkdirAll(s.cfg.DataDir, 0o750); err != nil {
 		return fmt.Errorf("data_dir: %w (give the centre a folder that it may write)", err)
 	}
+	if s.held, err = lock(s.cfg.DataDir); err != nil {
+		return err
+	}
 	if s.registry, err = registry.OpenLive(log, reg, zone, s.cfg.Registry...); err != nil {
 		return err
 	}
-	if s.ledger, err = ledger.Open(filepath.Join(s.cfg.DataDir, "ledger.db")); err != nil {
+	if s.ledger, err = ledger.Open(filepath.Join(s.cfg.DataDir, ledgerName)); err != nil {
 		return err
 	}
-	s.store, err = openSamples(s.cfg, log, reg)
+	if s.store, err = openSamples(s.cfg, log, reg); err != nil {
+		return err
+	}
+	b := backup{cfg: s.cfg}
+	if err := os.RemoveAll(b.staging()); err != nil { // of a run that was killed
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	s.controlLn, err = listenControl(s.cfg.DataDir)
 	return err
 }
 
@@ -151,6 +163,7 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	if err != nil {
 		return err
 	}
+	s.control = s.newControl(version)
 	s.self = &self{gatherer: reg, states: s.states, store: s.store, now: time.Now, log: log}
 	s.writeAPI = s.newWriteAPI(queries, newIngest(s.cfg, t, s.store, s.loop, g, epoch, log, reg))
 	handler, err := dashboards.Handler(src, dashboards.Options{
@@ -302,7 +315,7 @@ func (s *Server) Run(ctx context.Context) error {
 		wg.Go(func() { newReach(s.loop, s.registry.Current, s.cfg.ReachPort).run(working) })
 	}
 
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	serve := func(name string, srv *http.Server, ln net.Listener) {
 		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("%s: %w", name, err)
@@ -310,6 +323,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	go serve("write API", s.writeAPI, s.writeLn)
 	go serve("pages", s.pages, s.pagesLn)
+	go serve("control", s.control, s.controlLn)
 	if s.emptyLn != nil {
 		go serve("empty page", s.empty, s.emptyLn)
 	}
@@ -323,7 +337,7 @@ func (s *Server) Run(ctx context.Context) error {
 	close(s.done)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
-	err = errors.Join(err, s.writeAPI.Shutdown(last), s.beatConn.Close(), s.pages.Shutdown(last), s.empty.Shutdown(last))
+	err = errors.Join(err, s.writeAPI.Shutdown(last), s.beatConn.Close(), s.pages.Shutdown(last), s.empty.Shutdown(last), s.control.Shutdown(last))
 	stop()
 	wg.Wait()
 	s.log.Info("centre ended")
@@ -357,10 +371,13 @@ func (s *Server) close() {
 			s.log.Error("ledger not closed cleanly", "err", err)
 		}
 	}
-	for _, c := range []interface{ Close() error }{s.writeLn, s.pagesLn, s.emptyLn, s.beatConn} {
+	for _, c := range []interface{ Close() error }{s.writeLn, s.pagesLn, s.emptyLn, s.beatConn, s.controlLn} {
 		if c != nil {
 			_ = c.Close() // closed already after Run
 		}
+	}
+	if s.held != nil {
+		_ = s.held.Close() // the next one may come
 	}
 }
 

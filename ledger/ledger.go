@@ -42,6 +42,7 @@ const (
 type Ledger struct {
 	writer *sql.DB // one connection, every transaction locks at its begin
 	reader *sql.DB
+	file   string
 }
 
 // Open opens the ledger at path, which it makes if there is none, and brings
@@ -69,7 +70,7 @@ func open(path string) (_ *Ledger, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{}
+	l := &Ledger{file: full}
 	defer func() {
 		if err != nil {
 			_ = l.Close() // the first error tells more
@@ -102,6 +103,20 @@ func connect(file string, n int, options ...string) (*sql.DB, error) {
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	return db, nil
+}
+
+// Copy writes the ledger as it is at one moment into a new file. Writers go on
+// meanwhile.
+func (l *Ledger) Copy(ctx context.Context, file string) error {
+	db, err := connect(l.file, 1)
+	if err != nil {
+		return fmt.Errorf("copy the ledger: %w", err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
+		return fmt.Errorf("copy the ledger to %s: %w", file, explain(err))
+	}
+	return nil
 }
 
 // Close ends the use of the ledger. What was written stays.

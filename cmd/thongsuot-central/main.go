@@ -31,6 +31,9 @@ usage: thongsuot-central COMMAND [-config FILE]
                  a reader
   reader NAME    make a token that reads all series by the query API, for a
                  program such as Grafana; -out FILE as above
+  backup         copy samples, ledger and registry into the new folder -out DIR
+                 while the centre runs, or when it does not
+  restore        make the data of the backup -from DIR where there are none
   grafana        write dashboards and provisioning for Grafana below -out DIR;
                  -url is the centre's query API as Grafana reaches it, or with
                  -influx ORG/BUCKET that of an InfluxDB 2
@@ -43,15 +46,19 @@ SIGHUP makes a running centre read its registry again.
 func main() { program.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	out, reader := "", ""
+	out, reader, from := "", "", ""
 	var boards grafanaFlags
 	p := program.Program{
 		Name: "thongsuot-central", Version: version, Usage: usage,
-		Commands: []string{"run", "check-config", "token", "reader", "revoke", "grafana"},
+		Commands: []string{"run", "check-config", "token", "reader", "revoke", "backup", "restore", "grafana"},
 		Flags: func(command string, flags *flag.FlagSet) {
 			switch command {
 			case "token", "reader":
 				flags.StringVar(&out, "out", "", "file for the token")
+			case "backup":
+				flags.StringVar(&out, "out", "", "folder to make")
+			case "restore":
+				flags.StringVar(&from, "from", "", "folder of the backup")
 			case "grafana":
 				boards.register(flags)
 			case "revoke":
@@ -75,6 +82,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return serve(ctx, cfg, stderr)
 	case "check-config":
 		return check(cfg, stdout, stderr)
+	case "backup":
+		return backup(ctx, cfg, out, stdout, stderr)
+	case "restore":
+		return restore(cfg, from, stdout, stderr)
 	case "reader":
 		return makeReader(ctx, cfg, line.Args, out, stdout, stderr)
 	case "revoke":
