@@ -95,16 +95,6 @@ func (p *program) kill() {
 	<-p.done
 }
 
-// lives reports whether the program still runs.
-func (p *program) lives() bool {
-	select {
-	case <-p.done:
-		return false
-	default:
-		return true
-	}
-}
-
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
