@@ -27,5 +27,6 @@ type Delivery struct {
 	NotBefore time.Time
 	Ref       string // the channel's name of the message, needed to edit it
 	Error     string // last failure, without secrets
+	Uncertain bool   // an attempt ended without anybody knowing whether it arrived
 	At        time.Time
 }

@@ -41,6 +41,7 @@ var vendors = map[string][]string{
 	"github.com/influxdata/influxdb-client-go/v2": {"agent"},
 	"github.com/influxdata/line-protocol/v2":      {"wire"},
 	"github.com/slack-go/slack":                   {"alerting/slack"},
+	"github.com/wneessen/go-mail":                 {"alerting/email"},
 	"github.com/prometheus/prometheus":            {"store"},
 	"modernc.org/sqlite":                          {"ledger"},
 	"github.com/goccy/go-yaml":                    {"cmd"},

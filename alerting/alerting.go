@@ -2,8 +2,8 @@
 // messages.
 //
 // A change goes through small stages, one file each: route (who hears of it),
-// dedup (what was said already, what is stale), render (words), deliver (send,
-// retry, give up). The ledger holds every intent before anything is sent, with
+// hold (from when), dedup (what was said already, what is stale), budget (how
+// much a day), render (words), deliver (send, retry, give up, fall back). The ledger holds every intent before anything is sent, with
 // the time of the next try, so that a crash at any point loses no message;
 // what may have arrived is looked for by the channel before it is said again,
 // so that nobody is told twice. Revisions of one incident reach one receiver
@@ -48,6 +48,8 @@ type Queue interface {
 type History interface {
 	Changes(ctx context.Context, incident string) ([]thongsuot.Change, error)
 	Deliveries(ctx context.Context, incident string) ([]thongsuot.Delivery, error)
+	// Told are the deliveries to a receiver that were sent and due since a time.
+	Told(ctx context.Context, receiver string, since time.Time) ([]thongsuot.Delivery, error)
 }
 
 // Ledger is the durable memory of the dispatcher.
@@ -56,6 +58,3 @@ type Ledger interface {
 	Queue
 	History
 }
-
-// Sites finds a site by its code.
-type Sites func(code string) (thongsuot.Site, bool)

@@ -1,6 +1,10 @@
 package alerting
 
-import "thongsuot"
+import (
+	"slices"
+
+	"thongsuot"
+)
 
 // Audience says whom a verdict concerns, before any hold: operations learn of
 // everything that is wrong; a chair learns, in office hours, of what stops the
@@ -22,10 +26,8 @@ func stopsCounter(v thongsuot.Verdict) bool {
 	if v.State != thongsuot.StateDown && v.State != thongsuot.StateAtRisk {
 		return false
 	}
-	for _, e := range v.Evidence {
-		if e.Code == thongsuot.EvidencePortalVote {
-			return false // one digest for all, not a notice for each
-		}
+	if voted(v) {
+		return false // one digest for all, not a notice for each
 	}
 	switch v.Cause {
 	case thongsuot.CausePower, thongsuot.CauseLAN, thongsuot.CauseAccess, thongsuot.CauseUpstream, thongsuot.CauseUnknown:
@@ -33,4 +35,9 @@ func stopsCounter(v thongsuot.Verdict) bool {
 	default:
 		return false
 	}
+}
+
+// voted reports whether the verdict rests on what all sites see together.
+func voted(v thongsuot.Verdict) bool {
+	return slices.ContainsFunc(v.Evidence, func(e thongsuot.Evidence) bool { return e.Code == thongsuot.EvidencePortalVote })
 }

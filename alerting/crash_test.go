@@ -50,7 +50,7 @@ func life(t *testing.T, cfg alerting.Config, ledger *memory) (died bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := alerting.New(cfg, notifiers, ledger, sites, zone, log, prometheus.NewRegistry())
+	d := alerting.New(cfg, notifiers, ledger, province, zone, log, prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { d.Run(ctx); close(done) }()
@@ -109,9 +109,9 @@ func TestKilledUnseen(t *testing.T) {
 	server := slacktest.New(t, slackToken, slackChannel)
 	cfg, ledger := slackConfig(t, server), newMemory()
 	ledger.record(opened("i1"))
-	// Claimed, Unrouted, Deliveries, Route, Due, Changes, Deliveries, Claim: the
-	// ninth call would write down that the message was sent.
-	ledger.dieAfter(9, false)
+	// Claimed, Unrouted, Deliveries, Changes, Route, Due, Changes, Deliveries, Claim:
+	// the tenth call would write down that the message was sent.
+	ledger.dieAfter(10, false)
 	if !life(t, cfg, ledger) || !slices.Equal(shape(server), []string{"message 1"}) {
 		t.Fatalf("not killed between post and Finish: Slack has %q", shape(server))
 	}

@@ -24,9 +24,11 @@ func (s story) superseded(d thongsuot.Delivery, now time.Time) bool {
 }
 
 // change is the revision that the delivery is about.
-func (s story) change(d thongsuot.Delivery) (thongsuot.Change, bool) {
+func (s story) change(d thongsuot.Delivery) (thongsuot.Change, bool) { return s.at(d.Revision) }
+
+func (s story) at(revision int) (thongsuot.Change, bool) {
 	for _, c := range s.changes {
-		if c.Incident.Revision == d.Revision {
+		if c.Incident.Revision == revision {
 			return c, true
 		}
 	}
@@ -51,6 +53,40 @@ func (s story) tried() bool {
 	return slices.ContainsFunc(s.deliveries, func(d thongsuot.Delivery) bool { return d.Attempts > 0 })
 }
 
+// told is the newest revision that the receiver was told, 0 for none.
+func (s story) told() (revision int) {
+	for _, o := range s.deliveries {
+		if o.State == thongsuot.DeliverySent {
+			revision = max(revision, o.Revision)
+		}
+	}
+	return revision
+}
+
+// known reports whether the receiver knows, or may know, of the incident.
+func (s story) known() bool { return slices.ContainsFunc(s.deliveries, known) }
+
+// uncertain reports whether anything may have arrived that nobody knows of.
+func (s story) uncertain() bool {
+	return slices.ContainsFunc(s.deliveries, func(d thongsuot.Delivery) bool { return d.Uncertain })
+}
+
+// rousesChair reports whether a chair must be called: by the first word, when
+// it got worse, and by the end.
+func (s story) rousesChair(c thongsuot.Change) bool {
+	before, ok := s.at(s.told())
+	return !ok || c.Kind == thongsuot.ChangeClosed || before.Incident.Open() && !c.Incident.Open() ||
+		c.Incident.Open() && c.Incident.Verdict.State.Severity() > before.Incident.Verdict.State.Severity()
+}
+
+// corrects reports whether the change puts another cause in the place of the
+// one that the receiver was told.
+func (s story) corrects(c thongsuot.Change) bool {
+	before, ok := s.at(s.told())
+	v, o := c.Incident.Verdict, before.Incident.Verdict
+	return ok && c.Kind == thongsuot.ChangeRevised && (v.Cause != o.Cause || v.Sub != o.Sub)
+}
+
 // earliest is when the receiver was first to be told.
 func (s story) earliest() time.Time {
 	var first time.Time
@@ -65,12 +101,7 @@ func (s story) earliest() time.Time {
 // rouses reports whether people must be called: by this revision, or by one
 // before it that they were not told of.
 func (s story) rouses(d thongsuot.Delivery) bool {
-	told := 0
-	for _, o := range s.deliveries {
-		if o.State == thongsuot.DeliverySent {
-			told = max(told, o.Revision)
-		}
-	}
+	told := s.told()
 	return slices.ContainsFunc(s.changes, func(c thongsuot.Change) bool {
 		return c.Incident.Revision > told && c.Incident.Revision <= d.Revision && c.Rouses()
 	})

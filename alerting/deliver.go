@@ -33,7 +33,8 @@ const (
 // lane is one receiver's channel. Its deliveries go one after the other, and
 // wait for no other lane.
 type lane struct {
-	notifier Notifier
+	party    party
+	outlet   outlet
 	busy     bool      // a goroutine is at work; known to Run alone
 	until    time.Time // nothing is sent before; written while busy, read while not
 	failures failures
@@ -44,6 +45,16 @@ type lane struct {
 func (d *Dispatcher) work(ctx context.Context, l *lane, batch []thongsuot.Delivery) {
 	var pause time.Duration
 	var errs []error
+	summary, err := d.summaryDue(ctx, l.party, time.Now())
+	if err != nil {
+		errs = append(errs, err)
+		batch = nil
+	} else if summary {
+		if pause, err = d.summarise(ctx, l, batch); err != nil && !errors.Is(err, context.Canceled) {
+			errs = append(errs, err)
+		}
+		batch = nil
+	}
 	for _, delivery := range batch {
 		if pause > 0 || ctx.Err() != nil {
 			break
@@ -63,23 +74,17 @@ func (d *Dispatcher) work(ctx context.Context, l *lane, batch []thongsuot.Delive
 // deliver brings one delivery one step on. It returns how long the channel
 // wants to be left alone; the error is the ledger's.
 func (d *Dispatcher) deliver(ctx context.Context, l *lane, dl thongsuot.Delivery) (pause time.Duration, err error) {
-	s, err := d.story(ctx, dl)
+	s, c, ready, err := d.prepare(ctx, l, &dl)
 	if err != nil {
 		return d.failed(ctx, l, dl, err)
 	}
-	now := time.Now()
-	c, known := s.change(dl)
-	switch {
-	case !known:
-		dl.Error = "the ledger does not have this revision"
-		return 0, d.finish(ctx, dl, thongsuot.DeliveryFailed)
-	case s.superseded(dl, now), !c.Incident.Open() && s.ref() == "" && !s.tried():
-		return 0, d.finish(ctx, dl, thongsuot.DeliverySkipped)
+	if !ready {
+		return 0, d.finish(ctx, dl, dl.State)
 	}
 	if ok, err := d.ledger.Claim(ctx, dl); err != nil || !ok {
 		return 0, err
 	}
-	ref, err := d.send(ctx, l.notifier, dl, s, c)
+	ref, err := l.outlet.send(ctx, d.message(l, dl, s, c))
 	if err != nil {
 		return d.failed(ctx, l, dl, err)
 	}
@@ -93,23 +98,54 @@ func (d *Dispatcher) deliver(ctx context.Context, l *lane, dl thongsuot.Delivery
 	return 0, d.finish(ctx, dl, thongsuot.DeliverySent)
 }
 
-// send words the message and hands it to the channel. A panic on the way is
-// the failure of this message alone.
-func (d *Dispatcher) send(ctx context.Context, n Notifier, dl thongsuot.Delivery, s story, c thongsuot.Change) (ref string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &notice.Error{Class: notice.Permanent, Err: fmt.Errorf("panic: %v", p)}
-		}
-	}()
-	m := d.render.message(c, dl.Receiver, dl.Why)
+// prepare reads what is known of a delivery and says whether it is ready to go
+// now. Where it is not, its state says what is to be written down.
+func (d *Dispatcher) prepare(ctx context.Context, l *lane, dl *thongsuot.Delivery) (s story, c thongsuot.Change, ready bool, err error) {
+	if s, err = d.story(ctx, *dl); err != nil {
+		return s, c, false, err
+	}
+	now := time.Now()
+	c, known := s.change(*dl)
+	dl.State = thongsuot.DeliverySkipped
+	switch {
+	case !known:
+		dl.State, dl.Error = thongsuot.DeliveryFailed, "the ledger does not have this revision"
+		return s, c, false, nil
+	case s.superseded(*dl, now), !c.Incident.Open() && s.ref() == "" && !s.tried():
+		return s, c, false, nil
+	}
+	why, at, ok := d.due(l.party, s.changes, s.known(), dl.At, now)
+	if !ok {
+		return s, c, false, nil
+	}
+	if dl.Why != whyFallback {
+		dl.Why = why
+	}
+	if at, ok, err = d.withinBudget(ctx, l.party, *dl, at, now); err != nil || !ok {
+		return s, c, false, err
+	}
+	dl.State = thongsuot.DeliveryPending
+	if at.After(now) {
+		dl.NotBefore = at
+		return s, c, false, nil
+	}
+	return s, c, true, nil
+}
+
+// message is what a delivery says.
+func (d *Dispatcher) message(l *lane, dl thongsuot.Delivery, s story, c thongsuot.Change) notice.Message {
+	m := d.render.message(c, l.party, dl.Why)
 	m.Ref = s.ref()
 	m.MayExist = s.tried()
 	m.Earliest = s.earliest()
 	m.EditOnly = !c.Incident.Open()
+	m.Uncertain = s.uncertain()
 	m.Rouse = s.rouses(dl)
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	return n.Send(ctx, m)
+	if l.party.role == thongsuot.RoleChair {
+		m.Rouse = s.rousesChair(c)
+	}
+	m.Corrects = s.corrects(c)
+	return m
 }
 
 // failed writes down what comes after a failure.
@@ -118,6 +154,7 @@ func (d *Dispatcher) failed(ctx context.Context, l *lane, dl thongsuot.Delivery,
 	now := time.Now()
 	dl.Attempts++
 	dl.Error = e.Err.Error()
+	dl.Uncertain = dl.Uncertain || e.Uncertain
 	switch {
 	case ctx.Err() != nil: // the program ends: not the channel's fault
 		dl.NotBefore = now
@@ -146,16 +183,20 @@ func (d *Dispatcher) finish(ctx context.Context, dl thongsuot.Delivery, state th
 	if err := d.ledger.Finish(ctx, dl); err != nil {
 		return fmt.Errorf("finish delivery %s/%d to %s: %w", dl.Incident, dl.Revision, dl.Receiver, err)
 	}
-	d.metrics.deliveries.WithLabelValues(dl.Channel, result(state)).Inc()
+	d.metrics.deliveries.WithLabelValues(dl.Channel, result(dl)).Inc()
 	return nil
 }
 
 // result is the metric's word for how a try ended.
-func result(s thongsuot.DeliveryState) string {
-	if s == thongsuot.DeliveryPending {
+func result(d thongsuot.Delivery) string {
+	switch {
+	case d.State == thongsuot.DeliveryPending && d.Attempts == 0:
+		return "held"
+	case d.State == thongsuot.DeliveryPending:
 		return "retried"
+	default:
+		return string(d.State)
 	}
-	return string(s)
 }
 
 // backoff is the pause before the next try: it doubles, and half of it is

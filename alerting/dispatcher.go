@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,33 +38,35 @@ type Dispatcher struct {
 	cfg       Config
 	notifiers map[string][]Notifier
 	ledger    Ledger
-	sites     Sites
+	places    func() Places
+	zone      *time.Location
 	render    renderer
 	log       *slog.Logger
 	metrics   metrics
 	wake      chan struct{}
 
-	lanes map[laneKey]*lane // the map is immutable
+	lanes map[laneKey]*lane // known to Run alone
 }
 
 // New prepares a dispatcher. notifiers are the channels of the receivers of
-// cfg, by receiver. Times in messages are in zone.
-func New(cfg Config, notifiers map[string][]Notifier, ledger Ledger, sites Sites, zone *time.Location,
+// cfg, by receiver, as Notifiers opens them; places is the registry of the day.
+// Times in messages are in zone.
+func New(cfg Config, notifiers map[string][]Notifier, ledger Ledger, places func() Places, zone *time.Location,
 	log *slog.Logger, reg prometheus.Registerer) *Dispatcher {
 	d := &Dispatcher{
 		cfg:       cfg,
 		notifiers: notifiers,
 		ledger:    ledger,
-		sites:     sites,
-		render:    renderer{lang: lang.Parse(cfg.Language), zone: zone, pageURL: cfg.PageURL, sites: sites},
+		places:    places,
+		zone:      zone,
+		render:    renderer{lang: lang.Parse(cfg.Language), zone: zone, pageURL: cfg.PageURL, places: places},
 		log:       log,
 		metrics:   newMetrics(reg),
 		wake:      make(chan struct{}, 1),
 		lanes:     make(map[laneKey]*lane),
 	}
-	for receiver, ns := range notifiers {
+	for _, ns := range notifiers {
 		for _, n := range ns {
-			d.lanes[laneKey{receiver, n.Name()}] = &lane{notifier: n}
 			d.metrics.expect(n.Name())
 		}
 	}
@@ -85,7 +88,7 @@ func (d *Dispatcher) Wake() {
 func (d *Dispatcher) Run(ctx context.Context) {
 	var working sync.WaitGroup
 	defer working.Wait()
-	idle := make(chan *lane, len(d.lanes))
+	idle := make(chan *lane)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -105,7 +108,10 @@ func (d *Dispatcher) Run(ctx context.Context) {
 			l.busy = true
 			working.Go(func() {
 				d.work(ctx, l, batch)
-				idle <- l
+				select {
+				case idle <- l:
+				case <-ctx.Done():
+				}
 			})
 		}
 		timer.Reset(time.Until(next))
@@ -125,9 +131,9 @@ func (d *Dispatcher) pass(ctx context.Context) (batches map[*lane][]thongsuot.De
 	d.metrics.queue(queue, now)
 	batches = make(map[*lane][]thongsuot.Delivery)
 	for _, dl := range queue {
-		l := d.lanes[laneKey{dl.Receiver, dl.Channel}]
+		l := d.lane(dl)
 		if l == nil {
-			dl.Error = "the receiver is no longer in the configuration"
+			dl.Error = "the receiver is no longer in the configuration or the registry"
 			err = errors.Join(err, d.finish(ctx, dl, thongsuot.DeliveryFailed))
 			continue
 		}
@@ -148,6 +154,28 @@ func (d *Dispatcher) pass(ctx context.Context) (batches map[*lane][]thongsuot.De
 	return batches, next, err
 }
 
+// lane is the way of a delivery, nil when its receiver is gone. A lane at work
+// is as it was when the work began.
+func (d *Dispatcher) lane(dl thongsuot.Delivery) *lane {
+	key := laneKey{dl.Receiver, dl.Channel}
+	l := d.lanes[key]
+	if l != nil && l.busy {
+		return l
+	}
+	p, ok := d.party(dl.Receiver)
+	o, reached := p.outlet(dl.Channel)
+	if !ok || !reached {
+		delete(d.lanes, key)
+		return nil
+	}
+	if l == nil {
+		l = new(lane)
+		d.lanes[key] = l
+	}
+	l.party, l.outlet = p, o
+	return l
+}
+
 // recover takes up the deliveries that nobody is working on any more: the
 // program ended, or the ledger failed, while they were being sent. They may
 // have arrived, which their count of attempts tells the channel.
@@ -164,6 +192,7 @@ func (d *Dispatcher) recover(ctx context.Context, now time.Time) error {
 		dl.Attempts++
 		dl.NotBefore = now
 		dl.Error = "interrupted while being sent"
+		dl.Uncertain = true
 		errs = append(errs, d.finish(ctx, dl, thongsuot.DeliveryPending))
 	}
 	return errors.Join(errs...)
@@ -191,7 +220,12 @@ func (d *Dispatcher) routeOne(ctx context.Context, c thongsuot.Change, now time.
 	if err != nil {
 		return fmt.Errorf("read deliveries of %s: %w", c.Incident.ID, err)
 	}
-	if err := d.ledger.Route(ctx, c, d.route(c, prior, now)); err != nil {
+	changes, err := d.ledger.Changes(ctx, c.Incident.ID)
+	if err != nil {
+		return fmt.Errorf("read changes of %s: %w", c.Incident.ID, err)
+	}
+	changes = slices.DeleteFunc(changes, func(o thongsuot.Change) bool { return o.Incident.Revision > c.Incident.Revision })
+	if err := d.ledger.Route(ctx, c, d.route(c, changes, prior, now)); err != nil {
 		return fmt.Errorf("route %s: %w", c.Key(), err)
 	}
 	return nil

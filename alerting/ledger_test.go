@@ -132,6 +132,7 @@ func (m *memory) Finish(ctx context.Context, d thongsuot.Delivery) error {
 	return m.call(ctx, func() {
 		f := m.find(d)
 		f.State, f.Attempts, f.NotBefore, f.Ref, f.Error = d.State, d.Attempts, d.NotBefore, d.Ref, d.Error
+		f.Uncertain, f.Why = d.Uncertain, d.Why
 	})
 }
 
@@ -161,6 +162,17 @@ func (m *memory) Deliveries(ctx context.Context, incident string) (out []thongsu
 	err = m.call(ctx, func() {
 		for _, d := range m.deliveries {
 			if d.Incident == incident {
+				out = append(out, d)
+			}
+		}
+	})
+	return out, err
+}
+
+func (m *memory) Told(ctx context.Context, receiver string, since time.Time) (out []thongsuot.Delivery, err error) {
+	err = m.call(ctx, func() {
+		for _, d := range m.deliveries {
+			if d.Receiver == receiver && d.State == thongsuot.DeliverySent && !d.NotBefore.Before(since) {
 				out = append(out, d)
 			}
 		}

@@ -20,7 +20,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	return metrics{
 		deliveries: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "thongsuot_alert_deliveries_total",
-			Help: "Tries to tell a receiver, by how they ended: sent, retried, failed (given up), superseded (a newer message said it).",
+			Help: "Tries to tell a receiver, by how they ended: sent, held for later, retried, failed (given up), superseded (a newer message said it).",
 		}, []string{"channel", "result"}),
 		pending: f.NewGauge(prometheus.GaugeOpts{
 			Name: "thongsuot_alert_pending",
@@ -35,10 +35,8 @@ func newMetrics(reg prometheus.Registerer) metrics {
 
 // expect makes the counters of a channel visible before they count.
 func (m metrics) expect(channel string) {
-	for _, s := range []thongsuot.DeliveryState{
-		thongsuot.DeliverySent, thongsuot.DeliveryPending, thongsuot.DeliveryFailed, thongsuot.DeliverySkipped,
-	} {
-		m.deliveries.WithLabelValues(channel, result(s))
+	for _, result := range []string{"sent", "held", "retried", "failed", string(thongsuot.DeliverySkipped)} {
+		m.deliveries.WithLabelValues(channel, result)
 	}
 }
 

@@ -23,7 +23,7 @@ type renderer struct {
 	lang    lang.Lang
 	zone    *time.Location
 	pageURL string
-	sites   Sites
+	places  func() Places
 }
 
 // place is the site of an incident, or what its members share, in words.
@@ -35,16 +35,20 @@ func (r renderer) place(i thongsuot.Incident) string {
 }
 
 func (r renderer) site(code string) string {
-	if site, ok := r.sites(code); ok {
+	if site, ok := r.places().Site(code); ok {
 		return r.lang.Site(site)
 	}
 	return code // left the registry since
 }
 
-// message is the change in words for one receiver.
-func (r renderer) message(c thongsuot.Change, receiver, why string) notice.Message {
+// message is the change in words for one party.
+func (r renderer) message(c thongsuot.Change, p party, why string) notice.Message {
 	i := c.Incident
 	name := r.place(i)
+	receiver := p.name
+	if p.role == thongsuot.RoleChair {
+		receiver = r.lang.T("chair.office", r.site(i.Site))
+	}
 	m := notice.Message{
 		Incident: i.ID,
 		Revision: i.Revision,
@@ -58,8 +62,27 @@ func (r renderer) message(c thongsuot.Change, receiver, why string) notice.Messa
 		Why:      r.lang.T("alert.why."+why, receiver),
 		Link:     r.link(i.ID),
 	}
-	m.Summary = r.summary(c, name)
+	if p.role == thongsuot.RoleChair {
+		m.Summary, m.Short = r.letter(c, why)
+		m.Lines, m.Evidence, m.Link = nil, nil, notice.Link{} // no pages for chairs yet
+		return m
+	}
+	m.Summary, m.Short = r.summary(c, name), r.short(c, name)
 	return m
+}
+
+// short is the whole as one SMS.
+func (r renderer) short(c thongsuot.Change, name string) string {
+	i := c.Incident
+	cause := r.lang.Cause(i.Verdict.Cause, i.Verdict.Sub)
+	switch {
+	case c.Kind == thongsuot.ChangeRevised:
+		return r.lang.T("alert.short.revised", name, r.brief(i.Start), cause)
+	case !i.Open():
+		return r.lang.T("alert.short.closed", name, r.brief(i.End), r.lang.Duration(i.End.Sub(i.Start)), cause)
+	default:
+		return r.lang.T("alert.short.open", name, r.lang.State(i.Verdict.State), r.brief(i.Start), cause)
+	}
 }
 
 func (r renderer) title(c thongsuot.Change, name string) string {

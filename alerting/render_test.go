@@ -80,12 +80,13 @@ func told(t *testing.T, l lang.Lang, changes ...thongsuot.Change) (got []notice.
 		cfg := alerting.DefaultConfig()
 		cfg.Language, cfg.PageURL = string(l), "https://thongsuot.example/tinh"
 		cfg.Receivers = []alerting.Receiver{{Name: "ops"}}
-		d := alerting.New(cfg, map[string][]alerting.Notifier{"ops": {ops}}, ledger, sites, zone,
+		d := alerting.New(cfg, map[string][]alerting.Notifier{"ops": {ops}}, ledger, province, zone,
 			slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		go d.Run(t.Context())
 		for _, c := range changes {
 			ledger.record(c)
 			d.Wake()
+			time.Sleep(2 * time.Second) // a supply's self-test is over
 			synctest.Wait()
 		}
 		got = ops.messages()

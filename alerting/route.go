@@ -7,13 +7,6 @@ import (
 	"thongsuot"
 )
 
-// Rules by which a receiver is told; they are stored with the delivery and
-// explained in the message.
-const (
-	whyOperations = "operations" // operations hear of everything but "up" and "off"
-	whyTold       = "told"       // the receiver was told of the incident before
-)
-
 // toldStates are the states that operations hear of, worst first.
 func toldStates() []thongsuot.State {
 	return slices.DeleteFunc(thongsuot.States(), func(s thongsuot.State) bool {
@@ -21,42 +14,47 @@ func toldStates() []thongsuot.State {
 	})
 }
 
-// hears reports whether the receiver hears of the change, and why. Who was to
-// be told of an incident hears how it goes on; who was not does not hear of
-// its end.
-func (r Receiver) hears(c thongsuot.Change, site thongsuot.Site, told bool) (why string, ok bool) {
+// hears reports whether the receiver hears of an incident of which it was not
+// told yet.
+func (r Receiver) hears(c thongsuot.Change, site thongsuot.Site) bool {
 	state := c.Incident.Verdict.State
-	if c.Incident.Part != "" {
-		return whyTold, told // the regional incident tells of it
-	}
 	// A site that left the registry has no kind: better told than not.
 	wanted := len(r.Kinds) == 0 || site.Kind == "" || slices.Contains(r.Kinds, site.Kind)
 	severe := slices.Contains(toldStates(), state) && (r.MinState == "" || state.Severity() >= r.MinState.Severity())
-	if c.Incident.Open() && wanted && severe {
-		return whyOperations, true
-	}
-	return whyTold, told
+	return c.Incident.Part == "" && c.Incident.Open() && wanted && severe // a regional incident tells of its parts
 }
 
-// route is the deliveries that a change calls for at now. prior is those of
-// the same incident so far.
-func (d *Dispatcher) route(c thongsuot.Change, prior []thongsuot.Delivery, now time.Time) []thongsuot.Delivery {
-	site, _ := d.sites(c.Incident.Site)
+// route is the deliveries that a change calls for at now. changes are all of
+// its incident so far, prior the deliveries. Who was to be told of an incident
+// hears how it goes on; who was not does not hear of its end.
+func (d *Dispatcher) route(c thongsuot.Change, changes []thongsuot.Change, prior []thongsuot.Delivery, now time.Time) []thongsuot.Delivery {
 	var out []thongsuot.Delivery
-	for _, r := range d.cfg.Receivers {
-		for _, n := range d.notifiers[r.Name] {
-			told := slices.ContainsFunc(prior, func(p thongsuot.Delivery) bool {
-				return p.Receiver == r.Name && p.Channel == n.Name()
-			})
-			why, ok := r.hears(c, site, told)
-			if !ok {
+	for _, p := range d.parties(c.Incident) {
+		for n, o := range p.outlets {
+			channel := o.notifier.Name()
+			mine := func(o thongsuot.Delivery) bool { return o.Receiver == p.name && o.Channel == channel }
+			told := slices.ContainsFunc(prior, mine)
+			if p.role == thongsuot.RoleChair && n > 0 && !told {
+				continue // for when the one before it fails
+			}
+			knows := slices.ContainsFunc(prior, func(o thongsuot.Delivery) bool { return mine(o) && known(o) })
+			why, at, ok := d.due(p, changes, knows, now, now)
+			switch {
+			case !ok && !told:
 				continue
+			case !ok: // planned, and not wanted any more: this one takes its place
+				why, at = whyTold, now
 			}
 			out = append(out, thongsuot.Delivery{
-				Incident: c.Incident.ID, Revision: c.Incident.Revision, Receiver: r.Name, Channel: n.Name(),
-				Why: why, State: thongsuot.DeliveryPending, NotBefore: now, At: now,
+				Incident: c.Incident.ID, Revision: c.Incident.Revision, Receiver: p.name, Channel: channel,
+				Why: why, State: thongsuot.DeliveryPending, NotBefore: later(at, now), At: now,
 			})
 		}
 	}
 	return out
+}
+
+// known reports whether the delivery is, or may be, with its receiver.
+func known(d thongsuot.Delivery) bool {
+	return d.Ref != "" || d.Attempts > 0 || d.State == thongsuot.DeliveryClaimed
 }

@@ -16,6 +16,7 @@ import (
 	"thongsuot"
 	"thongsuot/alerting"
 	"thongsuot/alerting/notice"
+	"thongsuot/registry"
 )
 
 var zone = time.FixedZone("ICT", 7*60*60)
@@ -96,13 +97,42 @@ type scene struct {
 	stop   func()
 }
 
-func sites(code string) (thongsuot.Site, bool) {
+// places is a registry: two sites of Monday to Friday, half past seven to half
+// past eleven and half past one to half past five.
+type places struct {
+	people  map[string][]thongsuot.Person
+	windows []thongsuot.Window
+}
+
+func province() alerting.Places { return places{} }
+
+func (places) Site(code string) (thongsuot.Site, bool) {
 	all := map[string]thongsuot.Site{
 		"25051": {Code: "25051", Kind: thongsuot.KindCommune, Unit: thongsuot.UnitCommune, Name: "Sơn Điền"},
 		"test":  {Code: "test", Kind: thongsuot.KindTest, Name: "máy này"},
 	}
 	site, ok := all[code]
 	return site, ok
+}
+
+func (p places) People(site string) []thongsuot.Person { return p.people[site] }
+
+func (places) OfficeHours(_ string, day thongsuot.Day) []registry.Session {
+	midnight := day.In(zone)
+	if w := midnight.Weekday(); w == time.Saturday || w == time.Sunday {
+		return nil
+	}
+	at := func(hour int) time.Time { return midnight.Add(time.Duration(hour)*time.Hour + 30*time.Minute) }
+	return []registry.Session{{Start: at(7), End: at(11)}, {Start: at(13), End: at(17)}}
+}
+
+func (p places) Windows(site string, from, to time.Time) (out []thongsuot.Window) {
+	for _, w := range p.windows {
+		if w.Start.Before(to) && w.End.After(from) && slices.Contains(w.Sites, site) {
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 // run starts a dispatcher on ledger with one fake channel a receiver. It ends
@@ -123,32 +153,19 @@ func run(t *testing.T, ledger *memory, receivers map[string]*channel, filters ..
 		notifiers[name] = []alerting.Notifier{c}
 	}
 	s := &scene{ledger: ledger, reg: prometheus.NewRegistry(), log: new(journal)}
-	s.Dispatcher = alerting.New(cfg, notifiers, ledger, sites, zone, slog.New(slog.NewTextHandler(s.log, nil)), s.reg)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		s.Run(ctx)
-		close(done)
-	}()
-	s.stop = func() {
-		cancel()
-		<-done
-	}
-	t.Cleanup(s.stop)
+	s.Dispatcher = alerting.New(cfg, notifiers, ledger, province, zone, slog.New(slog.NewTextHandler(s.log, nil)), s.reg)
+	s.stop = background(t, s.Run)
 	return s
 }
 
-// start runs a dispatcher with one receiver, "ops", until the test ends.
-func start(t *testing.T, ledger alerting.Ledger, ops alerting.Notifier) (stop func()) {
+// background does what runs until its context ends, until the test does or stop
+// is called.
+func background(t *testing.T, run func(context.Context)) (stop func()) {
 	t.Helper()
-	cfg := alerting.DefaultConfig()
-	cfg.Receivers = []alerting.Receiver{{Name: "ops"}}
-	d := alerting.New(cfg, map[string][]alerting.Notifier{"ops": {ops}}, ledger, sites, zone,
-		slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
-		d.Run(ctx)
+		run(ctx)
 		close(done)
 	}()
 	stop = func() {
@@ -157,6 +174,16 @@ func start(t *testing.T, ledger alerting.Ledger, ops alerting.Notifier) (stop fu
 	}
 	t.Cleanup(stop)
 	return stop
+}
+
+// start runs a dispatcher with one receiver, "ops", until the test ends.
+func start(t *testing.T, ledger alerting.Ledger, ops alerting.Notifier) (stop func()) {
+	t.Helper()
+	cfg := alerting.DefaultConfig()
+	cfg.Receivers = []alerting.Receiver{{Name: "ops"}}
+	d := alerting.New(cfg, map[string][]alerting.Notifier{"ops": {ops}}, ledger, province, zone,
+		slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	return background(t, d.Run)
 }
 
 // say records changes and lets the dispatcher do all it can at once.

@@ -30,7 +30,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"thongsuot"
 	"thongsuot/alerting"
 	"thongsuot/dashboards"
 	"thongsuot/incident"
@@ -145,8 +144,8 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	if err := s.loop.restore(context.Background(), s.registry.Current()); err != nil {
 		return err
 	}
-	site := func(code string) (thongsuot.Site, bool) { return s.registry.Current().Site(code) }
-	s.alerting = alerting.New(s.cfg.Alerting, notifiers, s.ledger, site, zone, log, reg)
+	places := func() alerting.Places { return s.registry.Current() }
+	s.alerting = alerting.New(s.cfg.Alerting, notifiers, s.ledger, places, zone, log, reg)
 	src := &source{
 		registry: s.registry, loop: s.loop, ledger: s.ledger, store: s.store, now: time.Now,
 		channels: channels(notifiers), changed: make(chan struct{}),

@@ -15,7 +15,7 @@ var verb = regexp.MustCompile(`%[-+# 0-9.\[\]]*[a-zA-Z%]`)
 
 // TestCataloguesAgree: both languages say everything, with the same data.
 func TestCataloguesAgree(t *testing.T) {
-	for name, catalogue := range map[string]map[Lang]map[string]string{"texts": texts, "pageTexts": pageTexts} {
+	for name, catalogue := range map[string]map[Lang]map[string]string{"texts": texts, "pageTexts": pageTexts, "alertTexts": alertTexts} {
 		for _, key := range slices.Sorted(maps.Keys(catalogue[Vi])) {
 			if _, ok := catalogue[En][key]; !ok {
 				t.Errorf("%s: %q is missing in English", name, key)
@@ -52,7 +52,7 @@ func verbs(text string) []string {
 
 // TestTextsAreClean: composed letters, no stray space, nothing empty.
 func TestTextsAreClean(t *testing.T) {
-	for _, catalogue := range []map[Lang]map[string]string{texts, pageTexts} {
+	for _, catalogue := range []map[Lang]map[string]string{texts, pageTexts, alertTexts} {
 		for _, l := range []Lang{Vi, En} {
 			for key, text := range catalogue[l] {
 				if text == "" || strings.TrimSpace(text) != text || strings.Contains(text, "  ") {

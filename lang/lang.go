@@ -52,6 +52,9 @@ func (l Lang) lookup(key string) (string, bool) {
 	if text, ok := texts[l][key]; ok {
 		return text, true
 	}
+	if text, ok := alertTexts[l][key]; ok {
+		return text, true
+	}
 	text, ok := pageTexts[l][key]
 	return text, ok
 }

@@ -167,7 +167,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	must(t, err)
 	must(t, l.Close())
 	rawExec(t, path, "PRAGMA user_version = 99")
-	refused(t, path, "has schema version 99, this program knows versions up to 3: use the newer program")
+	refused(t, path, "has schema version 99, this program knows versions up to 4: use the newer program")
 	var v int
 	must(t, raw(t, path).QueryRow("PRAGMA user_version").Scan(&v))
 	if v != 99 {

@@ -72,14 +72,14 @@ func (l *Ledger) Claim(ctx context.Context, d thongsuot.Delivery) (bool, error) 
 	return n == 1, nil
 }
 
-// Finish writes down what came of a delivery: State, Attempts, NotBefore, Ref
-// and Error. The rest of d but its key is not looked at. What was sent stays
+// Finish writes down what came of a delivery: State, Attempts, NotBefore, Ref,
+// Error, Uncertain and Why. The rest of d but its key is not looked at. What was sent stays
 // sent: to make it anything else is an error, as is an unknown delivery.
 func (l *Ledger) Finish(ctx context.Context, d thongsuot.Delivery) error {
-	n, err := l.exec(ctx, `UPDATE deliveries SET state = ?1, attempts = ?2, not_before = ?3, ref = ?4, error = ?5
+	n, err := l.exec(ctx, `UPDATE deliveries SET state = ?1, attempts = ?2, not_before = ?3, ref = ?4, error = ?5, uncertain = ?10, why = ?11
 		WHERE incident = ?6 AND revision = ?7 AND receiver = ?8 AND channel = ?9 AND (state <> 'sent' OR ?1 = 'sent')`,
 		string(d.State), d.Attempts, d.NotBefore.UnixMilli(), d.Ref, d.Error,
-		d.Incident, d.Revision, d.Receiver, d.Channel)
+		d.Incident, d.Revision, d.Receiver, d.Channel, d.Uncertain, d.Why)
 	if err == nil && n == 0 {
 		err = errors.New("it is sent already, or was never planned")
 	}
@@ -101,8 +101,14 @@ func (l *Ledger) Claimed(ctx context.Context) ([]thongsuot.Delivery, error) {
 	return l.deliveries(ctx, `state = 'claimed' ORDER BY id`)
 }
 
+// Told are the deliveries to a receiver that were sent and were due at since or
+// later, in the order of planning.
+func (l *Ledger) Told(ctx context.Context, receiver string, since time.Time) ([]thongsuot.Delivery, error) {
+	return l.deliveries(ctx, `receiver = ? AND state = 'sent' AND not_before >= ? ORDER BY id`, receiver, since.UnixMilli())
+}
+
 func (l *Ledger) deliveries(ctx context.Context, where string, args ...any) ([]thongsuot.Delivery, error) {
-	out, err := query(ctx, l, scanDelivery, `SELECT incident, revision, receiver, channel, why, state, attempts, not_before, ref, error, at
+	out, err := query(ctx, l, scanDelivery, `SELECT incident, revision, receiver, channel, why, state, attempts, not_before, ref, error, uncertain, at
 		FROM deliveries WHERE `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: read deliveries: %w", err)
@@ -112,7 +118,7 @@ func (l *Ledger) deliveries(ctx context.Context, where string, args ...any) ([]t
 
 func scanDelivery(scan func(...any) error) (d thongsuot.Delivery, err error) {
 	var notBefore, at int64
-	err = scan(&d.Incident, &d.Revision, &d.Receiver, &d.Channel, &d.Why, &d.State, &d.Attempts, &notBefore, &d.Ref, &d.Error, &at)
+	err = scan(&d.Incident, &d.Revision, &d.Receiver, &d.Channel, &d.Why, &d.State, &d.Attempts, &notBefore, &d.Ref, &d.Error, &d.Uncertain, &at)
 	d.NotBefore, d.At = instant(notBefore), instant(at)
 	return d, err
 }

@@ -170,8 +170,9 @@ func TestFinish(t *testing.T) {
 		}
 		want := d
 		want.State, want.Attempts, want.NotBefore, want.Ref, want.Error = state, d.Attempts+1, d.NotBefore.Add(time.Minute), "ref", "no route to host"
+		want.Why, want.Uncertain = "fallback", true
 		given := want
-		given.At, given.Why = time.Time{}, "" // these stay
+		given.At = time.Time{} // stays
 		if err := l.Finish(t.Context(), given); (err == nil) != ok {
 			t.Fatalf("finish as %s: %v, want it taken: %v", state, err, ok)
 		}

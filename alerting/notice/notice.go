@@ -15,6 +15,7 @@ import (
 // Message is all that a channel needs to tell one receiver one revision of an
 // incident. Texts are in the receiver's language, plain and unescaped.
 type Message struct {
+	To       string // address of the receiver, where the channel has more than one
 	Incident string
 	Revision int
 	Kind     thongsuot.ChangeKind
@@ -23,14 +24,17 @@ type Message struct {
 	Rouse    bool            // call people also where the message already exists: an edit calls nobody
 
 	// What may be in the channel already.
-	Ref      string    // the message to edit, as Send returned it; "" when none is known
-	MayExist bool      // an earlier attempt may have arrived: look before posting anything
-	Earliest time.Time // nothing about this incident was sent before
-	EditOnly bool      // say it only where the incident was told; where it was not, Send returns ""
+	Ref       string    // the message to edit, as Send returned it; "" when none is known
+	MayExist  bool      // an earlier attempt may have arrived: look before posting anything
+	Earliest  time.Time // nothing about this incident was sent before
+	Uncertain bool      // an earlier attempt ended without anybody knowing whether it arrived
+	Corrects  bool      // another cause is held than the receiver was told
+	EditOnly  bool      // say it only where the incident was told; where it was not, Send returns ""
 
 	Site     string   // "xã Sơn Điền"
 	Title    string   // one line
 	Summary  string   // the whole in one sentence, for a phone's lock screen
+	Short    string   // one SMS
 	Lines    []string // cause, confidence, times
 	Evidence []string // what the verdict rests on, under the heading in the first line
 	Why      string   // why the receiver gets it
@@ -53,6 +57,7 @@ const (
 // Error is the failure of a delivery. Its text holds no secret.
 type Error struct {
 	Class      Class
+	Uncertain  bool          // the message may have arrived all the same
 	RetryAfter time.Duration // how long the channel asks to be left alone; 0 when it does not
 	Hint       string        // what the operator can do; "" when there is nothing
 	Err        error
