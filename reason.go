@@ -45,6 +45,7 @@ const (
 	ReasonError              Reason = "error"         // anything else; see the detail
 	ReasonDNSDiffers         Reason = "dns_differs"   // addresses other than those that the centre is given for the name
 	ReasonCaptive            Reason = "captive"       // somebody on the way answered with a page of his own
+	ReasonNotAllowed         Reason = "not_allowed"   // an address inside that the machine's operator did not allow to be asked
 )
 
 // Reasons lists every reason; the index of one is its code.
@@ -57,7 +58,7 @@ func Reasons() []Reason {
 		ReasonTLSError, ReasonHTTPTimeout, ReasonHTTPRedirect, ReasonHTTP4xx, ReasonHTTP5xx,
 		ReasonHTTPStatus, ReasonHTTPError, ReasonBodyMismatch, ReasonNoData, ReasonNotPresent,
 		ReasonBadReply, ReasonPanic, ReasonHang, ReasonSkipped, ReasonError,
-		ReasonDNSDiffers, ReasonCaptive,
+		ReasonDNSDiffers, ReasonCaptive, ReasonNotAllowed,
 	}
 }
 
@@ -83,7 +84,7 @@ func ReasonOf(code int) Reason {
 // world. The others say only that the agent could not look.
 func (r Reason) Evidence() bool {
 	switch r {
-	case ReasonNoPermission, ReasonNoData, ReasonNotPresent, ReasonPanic, ReasonHang, ReasonSkipped:
+	case ReasonNoPermission, ReasonNoData, ReasonNotPresent, ReasonPanic, ReasonHang, ReasonSkipped, ReasonNotAllowed:
 		return false
 	default:
 		return true

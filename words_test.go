@@ -80,6 +80,7 @@ func TestReasonCodesAreStable(t *testing.T) {
 	f(thongsuot.ReasonError, 34)
 	f(thongsuot.ReasonDNSDiffers, 35)
 	f(thongsuot.ReasonCaptive, 36)
+	f(thongsuot.ReasonNotAllowed, 37)
 	if thongsuot.Reason("of tomorrow").Code() != thongsuot.ReasonError.Code() || thongsuot.ReasonOf(999) != thongsuot.ReasonError {
 		t.Error("an unknown reason is not an error")
 	}

@@ -27,6 +27,7 @@ type Config struct {
 	Sysfs   string        `yaml:"sysfs"`    // Default /sys
 	Centre  CentreConfig  `yaml:"centre"`
 	Spool   spool.Config  `yaml:"spool"`
+	Allow   []string      `yaml:"allow"` // networks and addresses inside that may be asked beside those that this file names by address; nothing from elsewhere adds to it. Default none
 	Lines   []LineConfig  `yaml:"lines"` // of a site with several. Default none: what the machine's routes choose
 	Probes  ProbesConfig  `yaml:"probes"`
 }
@@ -63,11 +64,6 @@ type ProbesConfig struct {
 
 	// Devices that hang on the mains alone, where no UPS can be read.
 	Canaries []CanaryItem `yaml:"canaries"`
-
-	// Inside are networks, as 10.0.0.0/8, to which pages of others may lead.
-	// Whatever is asked besides stands in this file or is found on the machine:
-	// the centre sends no targets. Default none
-	Inside []string `yaml:"inside"`
 
 	Contact string `yaml:"contact"` // e-mail or page of the operator, told to every portal in the User-Agent
 }
@@ -173,9 +169,9 @@ func (c Config) Validate() error {
 			add("probes.gateway: want auto, off or an address (got %q)", g)
 		}
 	}
-	for i, n := range c.Probes.Inside {
-		if _, err := netip.ParsePrefix(n); err != nil {
-			add("probes.inside[%d]: want a network such as 10.0.0.0/8 (got %q)", i, n)
+	for i, s := range c.Allow {
+		if _, err := allowed(s); err != nil {
+			add("allow[%d]: %w", i, err)
 		}
 	}
 	for i, r := range c.Probes.Resolvers {

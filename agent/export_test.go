@@ -225,3 +225,10 @@ func MarshalQuietRound(s Stamp, ms []Measured) []byte {
 func AskTime(ctx context.Context, url string, client *http.Client, clock *Clock) error {
 	return (&uplink{url: url, http: client, clock: clock}).ping(ctx)
 }
+
+// TargetsWithin makes the probes of one configuration under what another, the
+// machine's own, agrees to.
+func TargetsWithin(own, cfg Config) ([]probes.Probe, error) {
+	log := slog.New(slog.DiscardHandler)
+	return targets(cfg, "test", known{path: openPath(cfg.pathFile(), log), lines: openWays(cfg, log), gate: own.gate()}, log)
+}

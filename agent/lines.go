@@ -17,11 +17,13 @@ import (
 // LineConfig is one of several lines of the site. What is measured over it
 // bears its name.
 type LineConfig struct {
-	Name      string `yaml:"name"`      // as in the registry: internet, tslcd, 4g
-	Interface string `yaml:"interface"` // of this machine, that leads to the line
-	Source    string `yaml:"source"`    // or an address of this machine, whose routing policy does
-	Gateway   string `yaml:"gateway"`   // auto, off or an address. Default auto: the default gateway of the interface
-	Metered   bool   `yaml:"metered"`   // paid by volume: asked once a minute, and never for throughput. Default false
+	Name      string   `yaml:"name"`      // as in the registry: internet, tslcd, 4g
+	Interface string   `yaml:"interface"` // of this machine, that leads to the line
+	Source    string   `yaml:"source"`    // or an address of this machine, whose routing policy does
+	Gateway   string   `yaml:"gateway"`   // auto, off or an address. Default auto: the default gateway of the interface
+	Resolvers []string `yaml:"resolvers"` // of the line, to be asked by it: addresses, with or without a port. Default none
+	Portals   bool     `yaml:"portals"`   // ask the portals by this line too, each 5 minutes. Default false
+	Metered   bool     `yaml:"metered"`   // paid by volume: asked once a minute, and never for throughput. Default false
 }
 
 // maxLines bounds what one site is measured over.
@@ -62,6 +64,11 @@ func validateLines(lines []LineConfig) error {
 			errs = append(errs, fmt.Errorf("lines[%d].name: another line is called that too (got %q)", i, c.Name))
 		}
 		seen[c.Name] = true
+		for j, r := range c.Resolvers {
+			if !isAddr(r) {
+				errs = append(errs, fmt.Errorf("lines[%d].resolvers[%d]: want an address, with or without a port (got %q)", i, j, r))
+			}
+		}
 		if g := c.Gateway; g != "" && g != "auto" && g != "off" {
 			if _, err := netip.ParseAddr(g); err != nil {
 				errs = append(errs, fmt.Errorf("lines[%d].gateway: want auto, off or an address (got %q)", i, g))
@@ -72,7 +79,7 @@ func validateLines(lines []LineConfig) error {
 }
 
 // lines adds the probes of each further line: its gateway, the carrier's
-// routers and the centre, all of them bound to it.
+// routers, the centre and what its configuration names, all bound to it.
 func (m *maker) lines() {
 	for i, c := range m.cfg.Lines {
 		l, err := c.line()
@@ -82,7 +89,7 @@ func (m *maker) lines() {
 		field := fmt.Sprintf("lines[%d]", i)
 		if addr := m.lineGateway(c); addr != "" {
 			p := probes.DefaultICMPConfig()
-			p.Name, p.Host, p.Line, p.Every = thongsuot.NameGateway+"-"+c.Name, addr, l, c.every()
+			p.Name, p.Host, p.Line, p.Every = thongsuot.NameGateway+"-"+c.Name, addr, m.within(l), c.every()
 			probe, err := probes.NewICMP(p)
 			m.add(field, probe, err)
 		}
@@ -90,6 +97,25 @@ func (m *maker) lines() {
 		if host, port, err := m.cfg.Centre.hostPort(); err == nil && m.cfg.Probes.Centre {
 			m.centreBy(field, l, c.every(), host, port)
 		}
+		for j, addr := range c.Resolvers {
+			m.resolver(fmt.Sprintf("%s.resolvers[%d]", field, j), by(numbered("resolver", j), l), l, c.every(), addr)
+		}
+		if c.Portals {
+			m.portalsBy(field, l)
+		}
+	}
+}
+
+// pagesByLine is the pace of portals on a further line: what the counters meet
+// is asked on the way that they take.
+const pagesByLine = 5 * time.Minute
+
+func (m *maker) portalsBy(field string, l probes.Line) {
+	for _, item := range m.cfg.Probes.Portals {
+		c := item.PortalConfig
+		c.Name, c.Line, c.Every = by(c.Name, l), l, max(c.Every, pagesByLine)
+		p, err := probes.NewPortal(m.signed(c))
+		m.add(field+".portals", p, err)
 	}
 }
 

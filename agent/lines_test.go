@@ -34,7 +34,7 @@ func TestLinesBringTheirProbes(t *testing.T) {
 	cfg := agent.DefaultConfig()
 	cfg.DataDir, cfg.Centre.URL, cfg.Centre.TokenFile = t.TempDir(), "https://giamsat.example.vn:8086", "x"
 	cfg.Probes.Gateway, cfg.Probes.Resolvers, cfg.Probes.NUT = "off", []string{"off"}, "off"
-	cfg.Lines = []agent.LineConfig{{Name: "4g", Interface: "wwan0", Gateway: "192.0.2.1", Metered: true}}
+	cfg.Lines = []agent.LineConfig{{Name: "4g", Interface: "wwan0", Gateway: "192.0.2.1", Metered: true, Resolvers: []string{"192.0.2.53", "192.0.2.54:5353"}, Portals: true}}
 	ps, err := agent.Targets(cfg, "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestLinesBringTheirProbes(t *testing.T) {
 		}
 	}
 	slices.Sort(got)
-	want := []string{"centre-4g 4g 1m0s", "gateway-4g 4g 1m0s", "hop-4g 4g 1m0s", "path-4g 4g 15m0s", "upstream-4g 4g 1m0s"}
+	want := []string{"centre-4g 4g 1m0s", "gateway-4g 4g 1m0s", "hop-4g 4g 1m0s", "path-4g 4g 15m0s", "portal-4g 4g 5m0s", "resolver-2-4g 4g 1m0s", "resolver-4g 4g 1m0s", "upstream-4g 4g 1m0s"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -131,7 +131,7 @@ func supplies(ctx context.Context, cfg ProbesConfig) (is, hint string) {
 	var words []string
 	answered := false
 	for server := range servers {
-		names, err := probes.UPSDevices(ctx, server)
+		names, err := probes.UPSDevices(ctx, probes.Line{}, server)
 		if err != nil {
 			words = append(words, err.Error())
 			continue

@@ -14,7 +14,7 @@ import (
 
 // reloadable are the fields of Config that a running agent takes up anew. The
 // others rest on open files, sockets and the token.
-var reloadable = []string{"Probes", "Metered"}
+var reloadable = []string{"Probes", "Metered", "Allow"}
 
 // plan is what is measured, and how.
 type plan struct {
@@ -56,13 +56,15 @@ func (a *Agent) plan(cfg Config) (plan, error) {
 	if len(fixed) > 0 {
 		return plan{}, fmt.Errorf("%s: changes only with a new start of the agent; the running configuration stays", strings.Join(fixed, ", "))
 	}
-	ps, err := targets(cfg, a.version, a.known(), a.log)
+	k := a.known()
+	k.gate = cfg.gate() // the file is the operator's own
+	ps, err := targets(cfg, a.version, k, a.log)
 	return plan{cfg, ps}, err
 }
 
 // known is what probes rest on that the agent has learned.
 func (a *Agent) known() known {
-	return known{elsewhere: a.names.elsewhere, path: a.path, lines: a.ways, clock: a.clock, teach: true}
+	return known{elsewhere: a.names.elsewhere, path: a.path, lines: a.ways, clock: a.clock, gate: a.cfg.gate(), teach: true}
 }
 
 // measure runs the probes of the plan, and those of each later one, until ctx ends.

@@ -27,7 +27,7 @@ const resolverPort = 53
 // on this machine. What cannot be found is logged with a hint and left out; a
 // probe that is configured wrongly is an error that names its field.
 func Targets(cfg Config, version string, log *slog.Logger) ([]probes.Probe, error) {
-	return targets(cfg, version, known{path: openPath(cfg.pathFile(), log), lines: openWays(cfg, log)}, log)
+	return targets(cfg, version, known{path: openPath(cfg.pathFile(), log), lines: openWays(cfg, log), gate: cfg.gate()}, log)
 }
 
 // known is what a running agent learns and its probes go by.
@@ -36,6 +36,7 @@ type known struct {
 	path      *path                          // routers between here and the centre
 	lines     map[string]*path               // the same by each line
 	clock     *Clock                         // that certificates are held against; nil is the wall's
+	gate      *probes.Gate                   // which addresses may be asked
 	teach     bool                           // let traces be learned from
 }
 
@@ -105,7 +106,7 @@ func (m *maker) gateways() {
 	}
 	for i, addr := range addrs {
 		c := probes.DefaultICMPConfig()
-		c.Name, c.Host = numbered(thongsuot.NameGateway, i), addr
+		c.Name, c.Host, c.Line = numbered(thongsuot.NameGateway, i), addr, m.within(probes.Line{})
 		p, err := probes.NewICMP(c)
 		m.add("probes.gateway", p, err)
 	}
@@ -126,6 +127,11 @@ func (m *maker) wayBy(field string, l probes.Line, every time.Duration, known *p
 			return // no way leads out
 		}
 	}
+	if host == hostOf(m.cfg.Centre.URL) {
+		l.Gate = nil // where the agent reports to is its own
+	} else {
+		l = m.within(l)
+	}
 	c := probes.DefaultPathConfig()
 	c.Name, c.Host, c.Line = by(c.Name, l), host, l
 	if m.known.teach {
@@ -135,6 +141,12 @@ func (m *maker) wayBy(field string, l probes.Line, every time.Duration, known *p
 	m.add(field, p, err)
 	m.hop(field, by(thongsuot.NameHop, l), l, every, known.hop)
 	m.hop(field, by(thongsuot.NameUpstream, l), l, every, known.upstream)
+}
+
+// within is a line by which only what the operator agreed to is asked.
+func (m *maker) within(l probes.Line) probes.Line {
+	l.Gate = m.known.gate
+	return l
 }
 
 // by is the name of a probe that is bound to a line.
@@ -170,12 +182,16 @@ func (m *maker) resolvers() {
 		}
 	}
 	for i, addr := range addrs {
-		c := probes.DefaultDNSConfig()
-		c.Name, c.Resolver, c.Question = numbered("resolver", i), addr, m.question()
-		c.Elsewhere = m.known.elsewhere
-		p, err := probes.NewDNS(c)
-		m.add(fmt.Sprintf("probes.resolvers[%d]", i), p, err)
+		m.resolver(fmt.Sprintf("probes.resolvers[%d]", i), numbered("resolver", i), probes.Line{}, defaultEvery, addr)
 	}
+}
+
+func (m *maker) resolver(field, name string, l probes.Line, every time.Duration, addr string) {
+	c := probes.DefaultDNSConfig()
+	c.Name, c.Resolver, c.Question, c.Every = name, addr, m.question(), every
+	c.Elsewhere, c.Line = m.known.elsewhere, m.within(l)
+	p, err := probes.NewDNS(c)
+	m.add(field, p, err)
 }
 
 // question is the name that resolvers are asked for: the one that counts here.
@@ -215,6 +231,9 @@ func (m *maker) captive() {
 		return
 	}
 	c := probes.DefaultCaptiveConfig()
+	if hostOf(m.cfg.Probes.Captive) != hostOf(m.cfg.Centre.URL) {
+		c.Line = m.within(c.Line)
+	}
 	c.URL, c.UserAgent = m.cfg.Probes.Captive, probes.UserAgent(m.version, m.cfg.Probes.Contact)
 	p, err := probes.NewCaptive(c)
 	m.add("probes.captive", p, err)
@@ -236,29 +255,29 @@ func (m *maker) signed(c probes.PortalConfig) probes.PortalConfig {
 	if c.UserAgent == "" || c.UserAgent == probes.DefaultPortalConfig().UserAgent {
 		c.UserAgent = probes.UserAgent(m.version, m.cfg.Probes.Contact)
 	}
-	for _, n := range m.cfg.Probes.Inside {
-		if prefix, err := netip.ParsePrefix(n); err == nil { // Validate says what is wrong
-			c.Inside = append(c.Inside, prefix)
-		}
-	}
+	c.Line = m.within(c.Line)
 	return c
 }
 
 func (m *maker) items() {
 	for i, item := range m.cfg.Probes.ICMP {
+		item.Line = m.within(item.Line)
 		p, err := probes.NewICMP(item.ICMPConfig)
 		m.add(fmt.Sprintf("probes.icmp[%d]", i), p, err)
 	}
 	for i, item := range m.cfg.Probes.TCP {
+		item.Line = m.within(item.Line)
 		p, err := probes.NewTCP(item.TCPConfig)
 		m.add(fmt.Sprintf("probes.tcp[%d]", i), p, err)
 	}
 	for i, item := range m.supplies() {
+		item.Line = m.within(item.Line)
 		p, err := probes.NewUPS(item.UPSConfig)
 		m.add(fmt.Sprintf("probes.ups[%d]", i), p, err)
 	}
 	for i, item := range m.cfg.Probes.Canaries {
 		c := item.CanaryConfig
+		c.Line = m.within(c.Line)
 		if c.Witness == "" {
 			c.Witness = m.gateway
 		}
@@ -282,7 +301,7 @@ func (m *maker) supplies() []UPSItem {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), listWithin)
 	defer cancel()
-	found, err := probes.UPSDevices(ctx, server)
+	found, err := probes.UPSDevices(ctx, m.within(probes.Line{}), server)
 	if err != nil {
 		if !errors.Is(err, syscall.ECONNREFUSED) {
 			m.log.Warn("no UPS found", "server", server, "err", err, "hint", "set probes.nut or probes.ups")

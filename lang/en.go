@@ -82,6 +82,7 @@ var english = map[string]string{
 	"reason.error":               "other failure",
 	"reason.dns_differs":         "addresses differ from the centre's",
 	"reason.captive":             "a page of the network in its place",
+	"reason.not_allowed":         "an address inside that the agent may not ask",
 
 	"kind.commune":    "commune-level public administration centre",
 	"kind.department": "department or agency",

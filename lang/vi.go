@@ -83,6 +83,7 @@ var vietnamese = map[string]string{
 	"reason.error":               "lỗi khác",
 	"reason.dns_differs":         "địa chỉ nhận được khác với trung tâm",
 	"reason.captive":             "bị chuyển tới trang khác của nhà mạng",
+	"reason.not_allowed":         "địa chỉ nội bộ chưa được phép kiểm tra",
 
 	"kind.commune":    "trung tâm phục vụ hành chính công cấp xã",
 	"kind.department": "sở, ban, ngành",

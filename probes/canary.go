@@ -19,6 +19,7 @@ type CanaryConfig struct {
 	Host    string        `yaml:"host"`    // address on the LAN
 	Port    int           `yaml:"port"`    // that accepts or refuses connections; 0 sends echo requests instead
 	Witness string        `yaml:"witness"` // address on the same LAN that outlives the mains; default the gateway
+	Line    Line          `yaml:"-"`       // bound to; default none
 	Every   time.Duration `yaml:"every"`   // default 5s
 	Timeout time.Duration `yaml:"timeout"` // default 80 % of every
 }
@@ -51,7 +52,7 @@ func (c CanaryConfig) Validate() error {
 }
 
 func (c CanaryConfig) schedule() schedule {
-	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+	return schedule{c.Name, c.Every, c.Timeout, c.Line.Name}
 }
 
 // NewCanary makes the probe. A device that is silent says something of the
@@ -59,7 +60,8 @@ func (c CanaryConfig) schedule() schedule {
 //
 // Reasons: ok (the mains are known to be there or gone), no_data (the witness
 // is silent too, or there is none: the LAN may be gone), not_present (never
-// answered since the start, or dead for a day), no_permission. Field: online.
+// answered since the start, or dead for a day), no_permission,
+// not_allowed. Field: online.
 func NewCanary(cfg CanaryConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err
@@ -89,11 +91,11 @@ type canary struct {
 func (c *canary) asks(host string, port int, wait time.Duration) func(context.Context) thongsuot.Result {
 	if port == 0 {
 		cfg := DefaultICMPConfig()
-		cfg.Host, cfg.Count, cfg.Wait = host, 1, wait
+		cfg.Host, cfg.Count, cfg.Wait, cfg.Line = host, 1, wait, c.cfg.Line
 		return (&pinger{cfg: cfg}).run
 	}
 	cfg := DefaultTCPConfig()
-	cfg.Host, cfg.Port = host, port
+	cfg.Host, cfg.Port, cfg.Line = host, port, c.cfg.Line
 	return func(ctx context.Context) thongsuot.Result {
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()

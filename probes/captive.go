@@ -16,6 +16,7 @@ type CaptiveConfig struct {
 	Name      string        `yaml:"name"`       // unique within the agent; default captive
 	URL       string        `yaml:"url"`        // http, since nobody can step into https unseen
 	Family    Family        `yaml:"family"`     // ip4 or ip6; default that of the address, ip4 for a name
+	Line      Line          `yaml:"-"`          // bound to; default none
 	Every     time.Duration `yaml:"every"`      // default 1m
 	Timeout   time.Duration `yaml:"timeout"`    // default 80 % of every
 	UserAgent string        `yaml:"user_agent"` // ASCII; default UserAgent("dev", "")
@@ -40,7 +41,7 @@ func (c CaptiveConfig) Validate() error {
 func (c CaptiveConfig) page() PortalConfig {
 	const enough = 512 // bytes of body: one is too many
 	return PortalConfig{
-		Name: c.Name, URL: c.URL, Family: c.Family, Every: c.Every, Timeout: c.Timeout, Own: true, Body: enough, UserAgent: c.UserAgent,
+		Name: c.Name, URL: c.URL, Family: c.Family, Line: c.Line, Every: c.Every, Timeout: c.Timeout, Own: true, Body: enough, UserAgent: c.UserAgent,
 	}
 }
 

@@ -64,7 +64,7 @@ func TestDevicesOfSeveralMakers(t *testing.T) {
 	slices.Sort(names)
 	n := startNUTOf(t, files)
 	each(t, "upsd lists all of them", func() bool {
-		found, err := probes.UPSDevices(t.Context(), n.addr)
+		found, err := probes.UPSDevices(t.Context(), probes.Line{}, n.addr)
 		return err == nil && slices.Equal(found, names)
 	})
 	for _, name := range names {
@@ -85,7 +85,7 @@ func TestDevicesOfSeveralMakers(t *testing.T) {
 		}
 	}
 	n.upsd.Process.Kill()
-	each(t, "upsd is gone", func() bool { _, err := probes.UPSDevices(t.Context(), n.addr); return err != nil })
+	each(t, "upsd is gone", func() bool { _, err := probes.UPSDevices(t.Context(), probes.Line{}, n.addr); return err != nil })
 }
 
 // A sequence that NUT plays itself: a self test that is no outage, then a cut

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -29,6 +28,7 @@ type DNSConfig struct {
 	Type     string        `yaml:"type"`     // A or AAAA; default A
 	Missing  string        `yaml:"missing"`  // zone in which a name that cannot exist is asked for now and then; default vn, "" never
 	Resend   time.Duration `yaml:"resend"`   // silence after which the question is sent once more; default 2s, 0 is never
+	Line     Line          `yaml:"-"`        // bound to; default none
 	Every    time.Duration `yaml:"every"`    // default 10s
 	Timeout  time.Duration `yaml:"timeout"`  // default 80 % of every
 
@@ -61,7 +61,7 @@ func (c DNSConfig) Validate() error {
 }
 
 func (c DNSConfig) schedule() schedule {
-	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+	return schedule{c.Name, c.Every, c.Timeout, c.Line.Name}
 }
 
 func (c DNSConfig) server() (netip.AddrPort, error) {
@@ -92,8 +92,8 @@ func (c DNSConfig) recordType() (dnsmessage.Type, error) {
 // resolver's word), refused (nothing listens there), dns_no_answer (the name
 // has no address of the type), dns_error (another code of the resolver),
 // bad_reply (not an answer to this question), no_route, unreachable,
-// prohibited, dns_differs (no address lies near one that others are given),
-// error. Fields, of every valid reply: query_seconds, answers; invents, when it
+// prohibited, not_allowed, dns_differs (no address lies near one that others are
+// given), error. Fields, of every valid reply: query_seconds, answers; invents, when it
 // was tested or is so (1: a name that cannot exist was given an address).
 func NewDNS(cfg DNSConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
@@ -103,7 +103,7 @@ func NewDNS(cfg DNSConfig) (Probe, error) {
 	if err != nil {
 		return Probe{}, fmt.Errorf("question: %w", err)
 	}
-	p := &dnsProbe{resend: cfg.Resend, missing: cfg.Missing, elsewhere: cfg.Elsewhere}
+	p := &dnsProbe{line: cfg.Line, resend: cfg.Resend, missing: cfg.Missing, elsewhere: cfg.Elsewhere}
 	p.server, _ = cfg.server()
 	p.question = dnsmessage.Question{Name: name, Class: dnsmessage.ClassINET}
 	p.question.Type, _ = cfg.recordType()
@@ -111,6 +111,7 @@ func NewDNS(cfg DNSConfig) (Probe, error) {
 }
 
 type dnsProbe struct {
+	line     Line
 	server   netip.AddrPort
 	question dnsmessage.Question
 	resend   time.Duration
@@ -228,7 +229,7 @@ func (p *dnsProbe) reason(ctx context.Context, err error) thongsuot.Reason {
 	case ctx.Err() != nil, isTimeout(err):
 		return thongsuot.ReasonDNSTimeout
 	default:
-		return reached(classify(err), p.server.Addr())
+		return p.line.reached(classify(err), p.server.Addr())
 	}
 }
 
@@ -236,7 +237,7 @@ func (p *dnsProbe) reason(ctx context.Context, err error) thongsuot.Reason {
 // a stray or a forgery: it is passed over, and told only when nothing better
 // comes.
 func (p *dnsProbe) overUDP(ctx context.Context, q query) (dnsReply, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "udp", p.server.String())
+	conn, err := p.line.Dialer(0).DialContext(ctx, "udp", p.server.String())
 	if err != nil {
 		return dnsReply{}, err
 	}
@@ -274,7 +275,7 @@ func (p *dnsProbe) overUDP(ctx context.Context, q query) (dnsReply, error) {
 
 // overTCP asks q on a connection, RFC 7766: each message after its length.
 func (p *dnsProbe) overTCP(ctx context.Context, q query) (dnsReply, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.server.String())
+	conn, err := p.line.Dialer(0).DialContext(ctx, "tcp", p.server.String())
 	if err != nil {
 		return dnsReply{}, err
 	}

@@ -34,6 +34,9 @@ const (
 )
 
 func openDying(to netip.Addr, l Line) (*dying, error) {
+	if err := l.Gate.admit(to); err != nil {
+		return nil, err
+	}
 	if !l.Source.IsValid() {
 		l.Source = unspecified(to.Unmap())
 	}

@@ -21,6 +21,7 @@ var (
 	RoundTrip   = roundTrip
 	ParseRoute4 = parseRoute4
 	ParseRoute6 = parseRoute6
+	Admit       = (*Gate).admit
 	RetryIn     = func(h http.Header, now time.Time) time.Duration { return retryIn(h, now) }
 )
 

@@ -59,7 +59,7 @@ func (c HopConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Time
 // another one in its place, which shows that the way is open so far.
 //
 // Reasons: ok, timeout, no_route, unreachable (a nearer router said so),
-// prohibited, no_data (no router is known yet), error.
+// prohibited, no_data (no router is known yet), not_allowed, error.
 func NewHop(cfg HopConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err

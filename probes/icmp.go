@@ -69,7 +69,7 @@ func (c ICMPConfig) length() time.Duration {
 // says how well it went.
 //
 // Reasons: ok, timeout (sent, nothing came back), no_route, unreachable,
-// prohibited, no_permission, the dns_ ones when Host is a name, error.
+// prohibited, no_permission, not_allowed, the dns_ ones when Host is a name, error.
 //
 // Fields: sent, received; loss_ratio when something was sent; of the replies
 // rtt_min_seconds, rtt_median_seconds, rtt_p95_seconds (nearest rank) and

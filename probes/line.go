@@ -19,6 +19,8 @@ type Line struct {
 	Name      string     `yaml:"name"`      // as in the registry: "internet", "tslcd", "4g"
 	Interface string     `yaml:"interface"` // of this machine, to which sockets are bound (Linux 5.7 without rights)
 	Source    netip.Addr `yaml:"source"`    // address of this machine; the routing policy must lead it out by the line
+
+	Gate *Gate `yaml:"-" json:"-"` // which addresses may be asked; nil is any
 }
 
 var (
@@ -63,21 +65,32 @@ func (l Line) bindPort(fd, port int) error {
 	return nil
 }
 
-// Dialer makes connections by the line, and resolves names by it.
+// control ties a socket that is about to connect to the line, if its address
+// may be asked.
+func (l Line) control(_, address string, c syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if err := l.Gate.admit(at.Addr()); err != nil || !l.bound() {
+		return err
+	}
+	if cerr := c.Control(func(fd uintptr) { err = l.bind(int(fd)) }); cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+// Dialer makes connections by the line to addresses that may be asked, and
+// resolves names by it.
 func (l Line) Dialer(timeout time.Duration) *net.Dialer {
-	d := &net.Dialer{Timeout: timeout, Resolver: resolver}
+	d := &net.Dialer{Timeout: timeout, Resolver: resolver, Control: l.control}
 	if !l.bound() {
 		return d
 	}
-	d.Control = func(_, _ string, c syscall.RawConn) error {
-		var err error
-		if cerr := c.Control(func(fd uintptr) { err = l.bind(int(fd)) }); cerr != nil {
-			return cerr
-		}
-		return err
-	}
-	asks := *d
-	asks.Resolver = nil
+	free := l
+	free.Gate = nil // the machine's own resolvers
+	asks := &net.Dialer{Timeout: timeout, Control: free.control}
 	d.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return asks.DialContext(ctx, network, addr)
 	}}

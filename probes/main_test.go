@@ -48,23 +48,23 @@ func TestMain(m *testing.M) {
 // must be reached by a real fault in some test.
 var promised = map[thongsuot.ProbeKind]string{
 	thongsuot.ProbeICMP: "timeout no_route unreachable prohibited no_permission " +
-		"dns_timeout dns_nxdomain dns_servfail dns_error no_data error",
+		"dns_timeout dns_nxdomain dns_servfail dns_error no_data not_allowed error",
 	thongsuot.ProbeTCP: "timeout refused no_route unreachable prohibited " +
-		"dns_timeout dns_nxdomain dns_servfail dns_error error",
+		"dns_timeout dns_nxdomain dns_servfail dns_error not_allowed error",
 	thongsuot.ProbeDNS: "dns_timeout dns_nxdomain dns_servfail dns_refused refused dns_no_answer dns_error " +
-		"bad_reply no_route unreachable prohibited dns_differs error",
+		"bad_reply no_route unreachable prohibited not_allowed dns_differs error",
 	thongsuot.ProbePortal: "dns_timeout dns_nxdomain dns_servfail dns_error connect_timeout connect_refused " +
 		"connect_unreachable connect_reset tls_expired tls_name tls_untrusted tls_error http_timeout http_redirect " +
-		"http_4xx http_5xx http_status http_error body_mismatch skipped error",
+		"http_4xx http_5xx http_status http_error body_mismatch not_allowed skipped error",
 	thongsuot.ProbeCaptive: "captive http_4xx http_5xx http_timeout http_error connect_refused connect_timeout " +
-		"connect_reset connect_unreachable dns_timeout dns_nxdomain dns_servfail dns_error",
-	thongsuot.ProbeService: "http_5xx http_timeout tls_expired connect_refused body_mismatch skipped",
+		"connect_reset connect_unreachable dns_timeout dns_nxdomain dns_servfail dns_error not_allowed",
+	thongsuot.ProbeService: "not_allowed http_5xx http_timeout tls_expired connect_refused body_mismatch skipped",
 	thongsuot.ProbeFetch:   "skipped not_present http_4xx http_5xx connect_refused error",
-	thongsuot.ProbePath:    "timeout no_route unreachable prohibited dns_timeout dns_nxdomain dns_servfail dns_error error",
-	thongsuot.ProbeUPS:     "no_data not_present no_permission bad_reply error",
+	thongsuot.ProbePath:    "not_allowed timeout no_route unreachable prohibited dns_timeout dns_nxdomain dns_servfail dns_error error",
+	thongsuot.ProbeUPS:     "no_data not_present no_permission bad_reply not_allowed error",
 	thongsuot.ProbeMains:   "not_present no_data no_permission error",
 	thongsuot.ProbeBoot:    "not_present no_permission bad_reply error probe_hang",
-	thongsuot.ProbeCanary:  "no_data not_present no_permission",
+	thongsuot.ProbeCanary:  "no_data not_present no_permission not_allowed",
 }
 
 // Every word of the vocabulary is one that some probe promises, and with that

@@ -71,8 +71,16 @@ func validHost(field, host string) error {
 var resolver = &net.Resolver{PreferGo: true}
 
 // resolve is the first address of host in the family, asked for by the line; a
-// literal is itself.
+// literal is itself. One that may not be asked is an error.
 func resolve(ctx context.Context, host string, f Family, l Line) (netip.Addr, error) {
+	addr, err := lookUp(ctx, host, f, l)
+	if err != nil {
+		return addr, err
+	}
+	return addr, l.Gate.admit(addr)
+}
+
+func lookUp(ctx context.Context, host string, f Family, l Line) (netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr, nil
 	}
@@ -89,6 +97,9 @@ func resolve(ctx context.Context, host string, f Family, l Line) (netip.Addr, er
 // classify is the class of an error of the network stack. Whether ENETUNREACH
 // came from a router or from this machine's own table is for [reached].
 func classify(err error) thongsuot.Reason {
+	if errors.Is(err, errNotAllowed) {
+		return thongsuot.ReasonNotAllowed
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return classifyDNS(dns)
 	}

@@ -30,8 +30,8 @@ type nutConn struct {
 	r    *bufio.Reader
 }
 
-func dialNUT(ctx context.Context, addr string) (*nutConn, error) {
-	conn, err := (&net.Dialer{Resolver: resolver}).DialContext(ctx, "tcp", addr)
+func dialNUT(ctx context.Context, l Line, addr string) (*nutConn, error) {
+	conn, err := l.Dialer(0).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +57,9 @@ func (c *nutConn) say(ctx context.Context, line string) error {
 }
 
 // UPSDevices lists the supplies that the upsd at server (host:port) knows, by
-// name as in ups.conf, sorted.
-func UPSDevices(ctx context.Context, server string) ([]string, error) {
-	c, err := dialNUT(ctx, server)
+// name as in ups.conf, sorted. Only what l may ask is asked.
+func UPSDevices(ctx context.Context, l Line, server string) ([]string, error) {
+	c, err := dialNUT(ctx, l, server)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (c PathConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Tim
 // says the rest.
 //
 // Reasons: ok, timeout (nobody answered), no_route, unreachable, prohibited,
-// the dns_ ones when Host is a name, error. Fields: hops (routers and host that
+// not_allowed, the dns_ ones when Host is a name, error. Fields: hops (routers and host that
 // answered), reached (1: the host itself answered). Detail of a good answer is
 // the way, with * for silence.
 func NewPath(cfg PathConfig) (Probe, error) {

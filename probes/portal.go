@@ -42,10 +42,10 @@ type PortalConfig struct {
 	CAFile    string        `yaml:"ca_file"`    // PEM file of issuers trusted beside the system's; default none
 	UserAgent string        `yaml:"user_agent"` // ASCII; default UserAgent("dev", "")
 
-	// Inside are the networks of the site and the province to which a page may
-	// lead. Any other address that is not public is not asked, unless it is
-	// that of URL itself: no server of others is to see the inside through us.
-	Inside []netip.Prefix `yaml:"-"`
+	// Line is what the question is bound to; default none. A page leads to
+	// addresses that are public or in networks that its Gate allows, and to no
+	// other: no server of others is to see the inside through us.
+	Line Line `yaml:"-"`
 }
 
 // DefaultPortalConfig is the national public service portal, without a name for the probe.
@@ -89,7 +89,7 @@ func (c PortalConfig) Validate() error {
 }
 
 func (c PortalConfig) schedule() schedule {
-	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+	return schedule{c.Name, c.Every, c.Timeout, c.Line.Name}
 }
 
 func (c PortalConfig) parse() (*url.URL, error) {
@@ -123,7 +123,7 @@ func loopback(host string) bool {
 // Reasons: ok, the dns_ ones but dns_refused and dns_no_answer, connect_timeout,
 // connect_refused, connect_unreachable, connect_reset, tls_expired, tls_name,
 // tls_untrusted, tls_error, http_timeout, http_redirect, http_4xx, http_5xx,
-// http_status, http_error, body_mismatch, skipped, error.
+// http_status, http_error, body_mismatch, not_allowed, skipped, error.
 //
 // Fields, each as far as the run came: dns_seconds, connect_seconds,
 // tls_seconds, ttfb_seconds (request written to first byte), transfer_seconds
@@ -202,8 +202,8 @@ func (p *portal) transport(roots *x509.CertPool) *http.Transport {
 	if addr, err := netip.ParseAddr(p.url.Hostname()); err == nil {
 		family = familyOf(addr)
 	}
-	own := &net.Dialer{Resolver: resolver}
-	led := &net.Dialer{Resolver: resolver, Control: p.mayLead}
+	own, led := p.cfg.Line.Dialer(0), p.cfg.Line.Dialer(0)
+	led.Control = p.mayLead
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			dialer := led
@@ -221,21 +221,16 @@ func (p *portal) transport(roots *x509.CertPool) *http.Transport {
 
 // mayLead refuses an address inside to which a page of another server leads. It
 // sees the address itself, whatever name it has.
-func (p *portal) mayLead(_, address string, _ syscall.RawConn) error {
+func (p *portal) mayLead(network, address string, c syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("%w to %q: %w", errRedirect, address, err)
 	}
-	addr := at.Addr().Unmap()
-	public := addr.IsGlobalUnicast() && !addr.IsPrivate() && !sharedSpace.Contains(addr)
-	if public || slices.ContainsFunc(p.cfg.Inside, func(n netip.Prefix) bool { return n.Contains(addr) }) {
-		return nil
+	if err := p.cfg.Line.Gate.admitLed(at.Addr()); err != nil {
+		return err
 	}
-	return fmt.Errorf("%w to %s, which lies inside", errRedirect, addr)
+	return p.cfg.Line.control(network, address, c)
 }
-
-// sharedSpace is what carriers use inside, RFC 6598.
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 
 // errRedirect is the end of a chain of redirects.
 var errRedirect = errors.New("redirect")

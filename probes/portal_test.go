@@ -344,7 +344,7 @@ func TestPortalRedirects(t *testing.T) {
 	if !strings.Contains(r.Detail, "127.0.0.1, which lies inside") || len(chain.requests()) != before {
 		t.Errorf("led inside: %q, asked %d times", r.Detail, len(chain.requests())-before)
 	}
-	slow.Inside = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	slow.Line.Gate = probes.NewGate([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, nil)
 	r = ask(t, slow)
 	want(t, r, thongsuot.ReasonOK)
 	field(t, r, "dns_seconds") // of the last page, whose server has a name

@@ -41,8 +41,8 @@ func (c TCPConfig) schedule() schedule { return schedule{c.Name, c.Every, c.Time
 
 // NewTCP makes the probe.
 //
-// Reasons: ok, timeout, refused, no_route, unreachable, prohibited, the dns_
-// ones when Host is a name, error. Field: connect_seconds.
+// Reasons: ok, timeout, refused, no_route, unreachable, prohibited,
+// not_allowed, the dns_ ones when Host is a name, error. Field: connect_seconds.
 func NewTCP(cfg TCPConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err

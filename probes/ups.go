@@ -21,6 +21,7 @@ type UPSConfig struct {
 	Name    string        `yaml:"name"`    // unique within the agent
 	UPS     string        `yaml:"ups"`     // as in ups.conf; default ups
 	Server  string        `yaml:"server"`  // host:port of upsd; default 127.0.0.1:3493
+	Line    Line          `yaml:"-"`       // bound to; default none
 	Every   time.Duration `yaml:"every"`   // default 1s: upsd pushes nothing, and a UPS may last for seconds only
 	Timeout time.Duration `yaml:"timeout"` // default 80 % of every
 }
@@ -48,7 +49,7 @@ func (c UPSConfig) Validate() error {
 }
 
 func (c UPSConfig) schedule() schedule {
-	return schedule{name: c.Name, every: c.Every, timeout: c.Timeout}
+	return schedule{c.Name, c.Every, c.Timeout, c.Line.Name}
 }
 
 // NewUPS makes the probe. Detail is the raw ups.status.
@@ -58,7 +59,7 @@ func (c UPSConfig) schedule() schedule {
 // without a word on the mains.
 //
 // Reasons: ok, no_data, not_present (upsd has no such UPS), no_permission
-// (upsd does not talk to us), bad_reply, error (another ERR).
+// (upsd does not talk to us), bad_reply, not_allowed, error (another ERR).
 //
 // Fields, each only if the UPS tells it: online, on_battery, low_battery,
 // charge_ratio, runtime_seconds, input_volts, load_ratio, and only
@@ -94,7 +95,7 @@ func (u *ups) run(ctx context.Context) thongsuot.Result {
 // ask lists the variables; it keeps the connection unless that broke.
 func (u *ups) ask(ctx context.Context) (map[string]string, error) {
 	if u.conn == nil {
-		conn, err := dialNUT(ctx, u.cfg.Server)
+		conn, err := dialNUT(ctx, u.cfg.Line, u.cfg.Server)
 		if err != nil {
 			return nil, err
 		}
@@ -111,6 +112,8 @@ func (u *ups) ask(ctx context.Context) (map[string]string, error) {
 func nutReason(err error) thongsuot.Reason {
 	told, ok := errors.AsType[nutError](err)
 	switch {
+	case errors.Is(err, errNotAllowed):
+		return thongsuot.ReasonNotAllowed
 	case errors.Is(err, errBadReply):
 		return thongsuot.ReasonBadReply
 	case !ok, told == "DATA-STALE", told == "DRIVER-NOT-CONNECTED":

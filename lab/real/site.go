@@ -121,6 +121,7 @@ procfs: %[3]s/proc
 sysfs: %[3]s/sys
 listen: %[4]s
 spool: {max_bytes: 8388608}
+allow: [10.76.0.0/14, 10.80.0.0/14]
 centre:
   url: https://%[5]s:8086
   token_file: %[3]s/token
