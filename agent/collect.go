@@ -214,7 +214,13 @@ func (c *collector) write(ms []measured, class spool.Class) {
 	}
 	stamp := c.clock.Stamp()
 	r := round{stamp: stamp, quiet: stamp.Boottime >= time.Duration(c.stirred.Load()), results: ms}
-	seq, err := c.spool.Append(class, r.marshal())
+	payload := r.marshal()
+	// What is sent now is dated and rounded as what is read from the disk later:
+	// a repeat says the same.
+	if kept, err := unmarshalRound(payload); err == nil {
+		r = kept
+	}
+	seq, err := c.spool.Append(class, payload)
 	if err != nil && !errors.Is(err, spool.ErrNotDurable) { // that one is in memory, and the spool says so itself
 		c.lost.Add(float64(len(ms)))
 		c.log.Error("results lost: the spool took them neither on disk nor in memory", "results", len(ms), "err", err)

@@ -44,6 +44,7 @@ func UnmarshalRound(b []byte) (Stamp, []Measured, error) {
 }
 
 var (
+	StampOf    = stampOf
 	CountStart = countStart
 	Pause      = pause
 	Phase      = phase

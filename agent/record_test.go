@@ -1,7 +1,9 @@
 package agent_test
 
 import (
+	"fmt"
 	"math"
+	"os"
 	"reflect"
 	"testing"
 	"time"
@@ -47,6 +49,44 @@ func TestRoundSurvivesTheSpool(t *testing.T) {
 	}
 }
 
+// What older programs left in a spool is read as it was written.
+func TestRoundsOfOlderProgramsAreRead(t *testing.T) {
+	for version := 1; version <= 3; version++ {
+		b, err := os.ReadFile(fmt.Sprintf("testdata/round-v%d.bin", version))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b[0] != byte(version) {
+			t.Fatalf("the file holds version %d, want %d", b[0], version)
+		}
+		stamp, want := exampleRound()
+		if version < 3 {
+			want[1].Line = "" // they knew of no lines
+		}
+		gotStamp, got, err := agent.UnmarshalRound(b)
+		if err != nil || gotStamp != stamp || !reflect.DeepEqual(got, want) {
+			t.Errorf("version %d: %v\n got %+v %+v\nwant %+v %+v", version, err, gotStamp, got, stamp, want)
+		}
+		if s, ok := agent.StampOf(b); !ok || s != stamp {
+			t.Errorf("version %d: written at %+v, %t", version, s, ok)
+		}
+		if _, anew, err := agent.UnmarshalRound(agent.MarshalRound(gotStamp, got)); err != nil || !reflect.DeepEqual(anew, want) {
+			t.Errorf("version %d, written anew: %v\n got %+v\nwant %+v", version, err, anew, want)
+		}
+	}
+}
+
+// A round of the standard job takes at most 200 bytes.
+func TestARoundIsSmall(t *testing.T) {
+	bytes := 0
+	for i := range 360 {
+		bytes += len(agent.MarshalQuietRound(standard(i)))
+	}
+	if mean := bytes / 360; mean > 200 {
+		t.Errorf("%d bytes a round, want at most 200", mean)
+	}
+}
+
 func TestCutRoundIsAnError(t *testing.T) {
 	b := agent.MarshalRound(exampleRound())
 	for n := range len(b) {
@@ -58,6 +98,14 @@ func TestCutRoundIsAnError(t *testing.T) {
 
 func FuzzUnmarshalRound(f *testing.F) {
 	f.Add(agent.MarshalRound(exampleRound()))
+	f.Add(agent.MarshalQuietRound(standard(0)))
+	for version := 1; version <= 3; version++ {
+		b, err := os.ReadFile(fmt.Sprintf("testdata/round-v%d.bin", version))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		stamp, ms, err := agent.UnmarshalRound(b)
