@@ -308,6 +308,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.alerting.Run(working) })
 	wg.Go(func() { s.beats.serve(working, s.beatConn) })
 	wg.Go(func() { s.followDay(working) })
+	wg.Go(func() { s.followFiles(working) })
 	wg.Go(func() { s.self.run(working) })
 	wg.Go(func() { s.names.run(working) })
 	if s.cfg.ReachPort > 0 {
@@ -341,6 +342,15 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Wait()
 	s.log.Info("centre ended")
 	return err
+}
+
+// followFiles takes over what changes in the registry's files.
+func (s *Server) followFiles(ctx context.Context) {
+	s.registry.Watch(ctx, func() {
+		if err := s.loop.setSites(ctx, s.registry.Current()); err != nil && ctx.Err() == nil {
+			s.log.Error("registry taken, its changes wait for the ledger", "err", err)
+		}
+	})
 }
 
 // followDay lets sites come and go at midnight, as the registry has them dated.

@@ -13,7 +13,14 @@ import (
 
 // fault records that the cell of a column breaks a rule.
 func (r row) fault(column, format string, args ...any) {
-	r.faults.add(Problem{File: r.file, Line: r.line, Column: column, Value: r.cells[column], Text: fmt.Sprintf(format, args...)})
+	p := Problem{File: r.file, Line: r.line, Column: column, Value: r.cells[column], Text: fmt.Sprintf(format, args...)}
+	if name, ok := r.names[column]; ok {
+		p.Column = name
+		if line := r.lines[name]; line > 0 {
+			p.Line = line
+		}
+	}
+	r.faults.add(p)
 }
 
 // text is the cell, "" where there is none.

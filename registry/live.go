@@ -1,8 +1,12 @@
 package registry
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,6 +86,49 @@ func (l *Live) Reload() error {
 	}
 	l.accept(r)
 	return nil
+}
+
+// watchEvery is how often files are looked at for a change.
+const watchEvery = 5 * time.Second
+
+// Watch reads the files again once they changed and then stood still from one
+// look to the next, until ctx ends. What is refused is tried again when it
+// changes again. taken is called after each that was accepted.
+func (l *Live) Watch(ctx context.Context, taken func()) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	read := l.look()
+	for last := read; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := l.look()
+		if now == last && now != read {
+			read = now
+			if l.Reload() == nil { // it has logged why not
+				taken()
+			}
+		}
+		last = now
+	}
+}
+
+// look is how the files look: names, sizes and times of change.
+func (l *Live) look() string {
+	var b strings.Builder
+	for _, dir := range l.dirs {
+		entries, err := os.ReadDir(dir)
+		fmt.Fprintln(&b, dir, err)
+		for _, e := range entries {
+			ext := strings.ToLower(filepath.Ext(e.Name()))
+			if info, err := e.Info(); err == nil && (ext == ".csv" || ext == calendarExt) {
+				fmt.Fprintln(&b, e.Name(), info.Size(), info.ModTime().UnixNano())
+			}
+		}
+	}
+	return b.String()
 }
 
 func (l *Live) accept(r *Registry) {

@@ -45,13 +45,16 @@ func Load(zone *time.Location, dirs ...string) (*Registry, error) {
 	}
 	// What refers to sites is read after all of them, wherever they are.
 	for _, pass := range [][]job{{{siteSheet, l.site}}, {
-		{lineSheet, l.line}, {contactSheet, l.contact}, {hourSheet, l.hours}, {holidaySheet, l.holiday}, {windowSheet, l.window},
+		{lineSheet, l.line}, {contactSheet, l.contact}, {hourSheet, l.hours}, {holidaySheet, l.holiday},
 	}} {
 		for i, dir := range dirs {
 			for _, j := range pass {
 				l.run(j, dir, i == 0)
 			}
 		}
+	}
+	for _, dir := range dirs {
+		l.windowFiles(dir)
 	}
 	if err := l.faults.err(); err != nil {
 		return nil, err
@@ -104,7 +107,7 @@ func (l *loader) strangers(dir string) bool {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if !strings.EqualFold(filepath.Ext(name), ".csv") || slices.Contains(known, name) ||
+		if !strings.EqualFold(filepath.Ext(name), ".csv") || slices.Contains(known, name) || isWindowFile(name) ||
 			strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") { // lock files of office programs
 			continue
 		}
@@ -156,7 +159,7 @@ func (l *loader) finish() *Registry {
 		}
 		slices.SortFunc(rows, func(a, b thongsuot.Site) int { return compareDays(a.ValidFrom, b.ValidFrom) })
 	}
-	slices.SortStableFunc(l.reg.windows, func(a, b thongsuot.Window) int { return a.Start.Compare(b.Start) })
+	slices.SortStableFunc(l.reg.windows, byStart)
 	return l.reg.At(thongsuot.Day{})
 }
 

@@ -27,7 +27,7 @@ type Registry struct {
 	people   map[string][]thongsuot.Person
 	regimes  map[string][]regime // by code; "" is the province
 	holidays map[thongsuot.Day]Holiday
-	windows  []thongsuot.Window // by Start
+	windows  []Announced // by start
 
 	day    thongsuot.Day // zero for none
 	sites  []thongsuot.Site

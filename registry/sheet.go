@@ -38,6 +38,9 @@ type row struct {
 	decimalComma bool
 	cells        map[string]string
 	faults       *problems
+
+	names map[string]string // of columns, where the file calls them otherwise; nil where not
+	lines map[string]int    // of those, where they do not all stand on line
 }
 
 // read parses one file. Whole is false where lines are missing from the rows
