@@ -150,6 +150,9 @@ func (l *loop) run(ctx context.Context) {
 		} else {
 			failing = 0
 		}
+		if err := l.tellTruths(ctx); err != nil && ctx.Err() == nil && failing == 0 {
+			l.log.Error("corrections of incidents wait for the ledger", "err", err)
+		}
 		// At the first tick after a change too, so that a crash soon after does not
 		// forget what the change rests on.
 		if l.changed.Swap(false) || now.Sub(last) >= snapshotEvery {

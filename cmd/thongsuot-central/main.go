@@ -37,10 +37,17 @@ usage: thongsuot-central COMMAND [-config FILE]
   grafana        write dashboards and provisioning for Grafana below -out DIR;
                  -url is the centre's query API as Grafana reaches it, or with
                  -influx ORG/BUCKET that of an InfluxDB 2
+  window add     announce a failure: -sites "CODE …" or all, -cause, -start,
+                 -end "2026-11-25 07:30", -source, -reason
+  window list    what is announced; window remove ID takes it back
+  correct ID     keep what an incident was: -cause, -note, -who; none is
+                 that nothing was wrong
+  matrix         how causes that were concluded compare with those that people
+                 said; -days N, -json
   version        print the version
 
 Without -config, defaults and THONGSUOT_CENTRAL_… variables hold.
-SIGHUP makes a running centre read its registry again.
+A running centre reads its registry again when a file changed, or at SIGHUP.
 `
 
 func main() { program.Main(run) }
@@ -48,9 +55,12 @@ func main() { program.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	out, reader, from := "", "", ""
 	var boards grafanaFlags
+	var announced windowFlags
+	var truth truthFlags
+	var accuracy matrixFlags
 	p := program.Program{
 		Name: "thongsuot-central", Version: version, Usage: usage,
-		Commands: []string{"run", "check-config", "token", "reader", "revoke", "backup", "restore", "grafana"},
+		Commands: []string{"run", "check-config", "token", "reader", "revoke", "backup", "restore", "grafana", "window", "correct", "matrix"},
 		Flags: func(command string, flags *flag.FlagSet) {
 			switch command {
 			case "token", "reader":
@@ -59,6 +69,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				flags.StringVar(&out, "out", "", "folder to make")
 			case "restore":
 				flags.StringVar(&from, "from", "", "folder of the backup")
+			case "window":
+				announced.register(flags)
+			case "correct":
+				truth.register(flags)
+			case "matrix":
+				accuracy.register(flags)
 			case "grafana":
 				boards.register(flags)
 			case "revoke":
@@ -86,6 +102,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return backup(ctx, cfg, out, stdout, stderr)
 	case "restore":
 		return restore(cfg, from, stdout, stderr)
+	case "window":
+		return windows(ctx, cfg, announced, line.Args, stdout, stderr)
+	case "correct":
+		return correct(ctx, cfg, truth, line.Args, stdout, stderr)
+	case "matrix":
+		return matrix(ctx, cfg, accuracy, stdout, stderr)
 	case "reader":
 		return makeReader(ctx, cfg, line.Args, out, stdout, stderr)
 	case "revoke":

@@ -70,10 +70,7 @@ func revokeReader(ctx context.Context, cfg central.Config, name string, stdout, 
 
 // onLedger does something to the ledger, and if it went well notes who did it.
 func onLedger(ctx context.Context, cfg central.Config, entry ledger.AuditEntry, do func(*ledger.Ledger) error) error {
-	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
-		return fmt.Errorf("data_dir: %w", err)
-	}
-	l, err := ledger.Open(filepath.Join(cfg.DataDir, "ledger.db"))
+	l, err := openLedger(cfg)
 	if err != nil {
 		return err
 	}
@@ -82,4 +79,12 @@ func onLedger(ctx context.Context, cfg central.Config, entry ledger.AuditEntry, 
 		return err
 	}
 	return l.Audit(ctx, entry)
+}
+
+// openLedger opens the ledger of the centre, which may be running.
+func openLedger(cfg central.Config) (*ledger.Ledger, error) {
+	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
+		return nil, fmt.Errorf("data_dir: %w", err)
+	}
+	return ledger.Open(filepath.Join(cfg.DataDir, "ledger.db"))
 }
