@@ -86,6 +86,11 @@ func (s *Store) writable(now time.Time) error {
 	if now.Before(product) {
 		return fmt.Errorf("the clock of this machine shows %s: set it", now.UTC().Format(time.RFC3339))
 	}
+	return s.roomy()
+}
+
+// roomy reports that the disk is too full to write more.
+func (s *Store) roomy() error {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(s.cfg.Dir, &fs); err != nil {
 		return fmt.Errorf("free space of %s: %w", s.cfg.Dir, err)

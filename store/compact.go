@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,10 +28,31 @@ func interruptible(ctx context.Context) tsdb.NewCompactorFunc {
 	}
 }
 
+// sumUp makes the roll-ups of what is over, and tries again each hour.
+func (s *Store) sumUp() {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		for _, l := range s.levels {
+			if err := s.rollUp(s.closing, l); err != nil && s.closing.Err() == nil {
+				s.log.Error("roll-up did not succeed, it will be tried again", "error", err)
+			}
+		}
+		select {
+		case <-s.closing.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // tend compacts until the store closes: when there is something for a block,
 // and every so often.
 func (s *Store) tend() {
 	defer close(s.tended)
+	var rollUps sync.WaitGroup
+	rollUps.Go(s.sumUp)
+	defer rollUps.Wait()
 	tick := time.NewTicker(compactEvery)
 	defer tick.Stop()
 	for {

@@ -20,6 +20,10 @@ type Config struct {
 	// RetentionBytes bounds the size of what is kept on disk, oldest dropped
 	// first. Defaults to 0, no bound.
 	RetentionBytes int64 `yaml:"retention_bytes"`
+	// Rollups are kept beside the samples, and when those are gone. They are made
+	// of each window once no sample can come late for it. Defaults to windows of
+	// an hour for 10 years; windows of a minute take as much room as the samples.
+	Rollups []Rollup `yaml:"rollups"`
 	// OutOfOrderWindow is how late a sample may arrive. Defaults to 40 days; at
 	// least 35, the span of the agents' spools.
 	OutOfOrderWindow time.Duration `yaml:"out_of_order_window"`
@@ -49,6 +53,7 @@ func DefaultConfig() Config {
 	return Config{
 		Dir:              "data/store",
 		Retention:        400 * 24 * time.Hour,
+		Rollups:          []Rollup{{Every: time.Hour, Keep: 10 * 365 * 24 * time.Hour}},
 		OutOfOrderWindow: 40 * 24 * time.Hour,
 		MinFreeBytes:     512 << 20,
 		QueryTimeout:     30 * time.Second,
@@ -74,5 +79,13 @@ func (c Config) Validate() error {
 	check(c.QueryTimeout > 0, "query_timeout: must be positive (got %s)", c.QueryTimeout)
 	check(c.QueryMaxSamples > 0, "query_max_samples: must be positive (got %d)", c.QueryMaxSamples)
 	check(c.Lookback >= 10*time.Second && c.Lookback <= time.Hour, "lookback: must be between 10s and 1h (got %s)", c.Lookback)
+	for i, r := range c.Rollups {
+		check(r.Every >= time.Minute && r.Every%time.Minute == 0 && rollupDay%r.Every == 0, "rollups[%d].every: want minutes or hours that make a day, such as 1h (got %s)", i, r.Every)
+		check(r.Keep >= c.OutOfOrderWindow+rollupDay, "rollups[%d].keep: must be longer than out_of_order_window, %s (got %s)", i, c.OutOfOrderWindow, r.Keep)
+		for _, other := range c.Rollups[:i] {
+			check(other.Every != r.Every, "rollups[%d].every: %s is there twice", i, r.Every)
+		}
+	}
+	check(len(c.Rollups) == 0 || c.Retention < c.OutOfOrderWindow || c.Retention >= c.OutOfOrderWindow+2*rollupDay, "retention: must be two days longer than out_of_order_window, %s, for roll-ups (got %s)", c.OutOfOrderWindow, c.Retention)
 	return errors.Join(errs...)
 }

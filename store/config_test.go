@@ -31,6 +31,11 @@ func TestConfig(t *testing.T) {
 		func(c *store.Config) { c.OutOfOrderWindow = 24 * time.Hour })
 	f("retention: must not be shorter than out_of_order_window, 960h0m0s (got 1h0m0s)",
 		func(c *store.Config) { c.Retention = time.Hour })
+	f("retention: must be two days longer than out_of_order_window, 960h0m0s, for roll-ups (got 970h0m0s)",
+		func(c *store.Config) { c.Retention = 970 * time.Hour })
+	f("rollups[0].every: want minutes or hours that make a day, such as 1h (got 7h0m0s)", func(c *store.Config) { c.Rollups[0].Every = 7 * time.Hour })
+	f("rollups[0].keep: must be longer than out_of_order_window, 960h0m0s (got 1h0m0s)", func(c *store.Config) { c.Rollups[0].Keep = time.Hour })
+	f("rollups[1].every: 1h0m0s is there twice", func(c *store.Config) { c.Rollups = append(c.Rollups, c.Rollups[0]) })
 	f("retention_bytes: must not be negative (got -1)", func(c *store.Config) { c.RetentionBytes = -1 })
 	f("min_free_bytes: must not be negative (got -1)", func(c *store.Config) { c.MinFreeBytes = -1 })
 	f("query_timeout: must be positive (got 0s)", func(c *store.Config) { c.QueryTimeout = 0 })

@@ -51,6 +51,12 @@
 // a minute need last_over_time(…[15m]). A query is bounded in time, in samples
 // and in points (Config); a subquery in a million steps.
 //
+// # Roll-ups
+//
+// Windows for which no sample can come late any more are summed up into figures
+// that outlive the samples ([Rollup]). Read takes them where they say the same,
+// and where the samples are gone; PromQL finds them as metric:figure_1h.
+//
 // # Concurrency
 //
 // All methods may be called at the same time. Batches are written one after

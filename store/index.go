@@ -84,7 +84,7 @@ func (s *Store) look(ctx context.Context, m Match, ask func(storage.Querier, []*
 	if err != nil {
 		return err
 	}
-	q, err := s.db.Querier(m.From.UnixMilli(), m.To.UnixMilli())
+	q, err := everywhere{s}.Querier(m.From.UnixMilli(), m.To.UnixMilli())
 	if err != nil {
 		return &QueryError{Class: ClassInternal, Err: err}
 	}

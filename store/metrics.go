@@ -55,7 +55,7 @@ type metrics struct {
 	lateRestored, lateDamaged prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, db *tsdb.DB, late *lateLog, inner *picked) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, db *tsdb.DB, late *lateLog, levels []*level, inner *picked) (*metrics, error) {
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "thongsuot_store_" + name, Help: help}, f)
 	}
@@ -79,9 +79,15 @@ func newMetrics(reg prometheus.Registerer, db *tsdb.DB, late *lateLog, inner *pi
 	m.all = []prometheus.Collector{
 		m.appended, m.duplicate, m.refused, m.lateRestored, m.lateDamaged, inner,
 		gauge("head_series", "Series in memory.", func() float64 { return float64(db.Head().NumSeries()) }),
-		gauge("disk_bytes", "Bytes on disk: blocks, write-ahead logs and chunks of the head.", func() float64 { return float64(diskBytes(db) + late.size()) }),
+		gauge("disk_bytes", "Bytes on disk: blocks, write-ahead logs, chunks of the head, roll-ups.", func() float64 { return float64(diskBytes(db) + late.size() + rollupBytes(levels)) }),
 		gauge("late_log_bytes", "Size of the log of late samples.", func() float64 { return float64(late.size()) }),
 		gauge("blocks", "Blocks on disk.", func() float64 { return float64(len(db.Blocks())) }),
+	}
+	for _, l := range levels {
+		m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "thongsuot_store_rollup_done_timestamp_seconds", Help: "End of the last window that was summed up, by window; 0 for none.",
+			ConstLabels: prometheus.Labels{"every": l.name()},
+		}, func() float64 { return float64(l.done.Load()) / 1000 }))
 	}
 	for i, c := range m.all {
 		if err := reg.Register(c); err != nil {
@@ -111,6 +117,15 @@ func diskBytes(db *tsdb.DB) int64 {
 	n := db.Head().Size()
 	for _, b := range db.Blocks() {
 		n += b.Size()
+	}
+	return n
+}
+
+func rollupBytes(levels []*level) (n int64) {
+	for _, l := range levels {
+		for _, b := range l.db.Load().Blocks() {
+			n += b.Size()
+		}
 	}
 	return n
 }

@@ -89,7 +89,7 @@ func (s *Store) QueryRange(ctx context.Context, query string, from, to time.Time
 		return bad(ClassTooMuch, "%d points a series are more than %d: take a longer step", n, maxPoints)
 	}
 	return s.run(ctx, query, evaluation{to.Sub(from), step}, func(ctx context.Context) (promql.Query, error) {
-		return s.engine.NewRangeQuery(ctx, s.db, nil, query, from, to, step)
+		return s.engine.NewRangeQuery(ctx, everywhere{s}, nil, query, from, to, step)
 	})
 }
 
@@ -97,7 +97,7 @@ func (s *Store) QueryRange(ctx context.Context, query string, from, to time.Time
 // gives the samples as they were stored. Errors are a *QueryError or ErrClosed.
 func (s *Store) Query(ctx context.Context, query string, at time.Time) (Answer, error) {
 	return s.run(ctx, query, evaluation{step: time.Minute}, func(ctx context.Context) (promql.Query, error) {
-		return s.engine.NewInstantQuery(ctx, s.db, nil, query, at)
+		return s.engine.NewInstantQuery(ctx, everywhere{s}, nil, query, at)
 	})
 }
 

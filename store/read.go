@@ -110,6 +110,3 @@ func ReadBy(ctx context.Context, q PromQuerier, r Read, closed bool) ([]Series, 
 	}
 	return a.Series, err
 }
-
-// Read answers r. Errors are those of Validate, a *QueryError or ErrClosed.
-func (s *Store) Read(ctx context.Context, r Read) ([]Series, error) { return ReadBy(ctx, s, r, false) }

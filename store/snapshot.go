@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // Snapshot puts all that was stored when it was called into the folder dir,
@@ -27,5 +28,17 @@ func (s *Store) Snapshot(ctx context.Context, dir string) error {
 	if err := s.db.Snapshot(dir, inMemory); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
+	for _, l := range s.levels {
+		if err := l.snapshot(filepath.Join(dir, filepath.Base(l.dir))); err != nil {
+			return fmt.Errorf("snapshot: roll-up %s: %w", l.name(), err)
+		}
+	}
 	return nil
+}
+
+func (l *level) snapshot(dir string) error {
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		return err
+	}
+	return l.db.Load().Snapshot(dir, false)
 }

@@ -35,6 +35,7 @@ type Store struct {
 	// immutable after Open
 	cfg     Config
 	db      *tsdb.DB
+	levels  []*level
 	late    *lateLog
 	logs    *logs
 	engine  *promql.Engine
@@ -100,20 +101,35 @@ func open(cfg Config, log *slog.Logger, reg prometheus.Registerer) (_ *Store, er
 	if s.late, err = openLateLog(cfg.Dir, log); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
-	if s.metrics, err = newMetrics(reg, s.db, s.late, inner); err != nil {
-		return nil, errors.Join(err, s.late.close(), s.db.Close())
+	for _, r := range cfg.Rollups {
+		l, err := openLevel(cfg.Dir, r, log)
+		if err != nil {
+			return nil, errors.Join(err, s.closeAll())
+		}
+		s.levels = append(s.levels, l)
+	}
+	if s.metrics, err = newMetrics(reg, s.db, s.late, s.levels, inner); err != nil {
+		return nil, errors.Join(err, s.closeAll())
 	}
 	if err := s.restore(s.closing); err != nil {
 		s.metrics.unregister()
-		return nil, errors.Join(err, s.late.close(), s.db.Close())
+		return nil, errors.Join(err, s.closeAll())
 	}
 	// What the TSDB repaired or was given again is as sure as what comes.
 	if err := s.logs.wait(s.logs.wrote()); err != nil {
 		s.metrics.unregister()
-		return nil, errors.Join(err, s.late.close(), s.db.Close())
+		return nil, errors.Join(err, s.closeAll())
 	}
 	go s.tend()
 	return s, nil
+}
+
+func (s *Store) closeAll() error {
+	errs := []error{s.db.Close(), s.late.close()}
+	for _, l := range s.levels {
+		errs = append(errs, l.db.Load().Close())
+	}
+	return errors.Join(errs...)
 }
 
 func options(closing context.Context, cfg Config) *tsdb.Options {
@@ -142,7 +158,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.metrics.unregister()
-	if err := errors.Join(s.db.Close(), s.late.close()); err != nil {
+	if err := s.closeAll(); err != nil {
 		return fmt.Errorf("close store %s: %w", s.cfg.Dir, err)
 	}
 	return nil
