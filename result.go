@@ -1,6 +1,9 @@
 package thongsuot
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ProbeKind names a kind of question to the world. It is also the name of the
 // measurement in which the answers are stored.
@@ -71,6 +74,30 @@ func (r Result) Field(name string) (value float64, ok bool) {
 	return 0, false
 }
 
+// Slow reports whether a field is a fact that stays as it is for months. Agents
+// say such facts on change and once an hour, and so they do with the detail of
+// a good page, which is the issuer of its certificate.
+func Slow(field string) bool {
+	return field == FieldTLSExpiry || field == FieldNominalVolts || field == FieldNominalWatts
+}
+
+// Recall is a good result with the slow facts that it leaves out, as the one
+// before it of the same probe and target had them.
+func (r Result) Recall(before Result) Result {
+	if !r.OK() || !before.OK() {
+		return r
+	}
+	if r.Kind.Page() && r.Detail == "" {
+		r.Detail = before.Detail
+	}
+	for _, f := range before.Fields {
+		if _, said := r.Field(f.Name); !said && Slow(f.Name) {
+			r.Fields = append(slices.Clone(r.Fields), f)
+		}
+	}
+	return r
+}
+
 // Runs is how many runs of the probe the result stands for: one, unless an
 // agent summed up several that answered alike.
 func (r Result) Runs() int {
@@ -131,6 +158,8 @@ const (
 	FieldCharge       = "charge_ratio"
 	FieldRuntime      = "runtime_seconds"
 	FieldInputVolts   = "input_volts"
+	FieldNominalVolts = "nominal_volts"     // of a UPS: the mains that it is made for
+	FieldNominalWatts = "nominal_watts"     // of a UPS: the load that it carries
 	FieldClean        = "clean_stop"        // 1 when the agent's last run said goodbye
 	FieldSameBoot     = "same_boot"         // 1 when the machine ran on since then
 	FieldPanic        = "panic"             // 1 when the kernel left its last words

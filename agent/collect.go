@@ -35,6 +35,7 @@ type collector struct {
 	kept map[string]time.Duration // boottime of the last kept reading of each power probe; of run alone
 
 	volts   map[string]*voltage // of each UPS; of run alone
+	facts   facts               // said to the centre; of run alone
 	legal   atomic.Pointer[VoltageConfig]
 	results *prometheus.CounterVec
 	lost    prometheus.Counter
@@ -50,7 +51,7 @@ func newCollector(clock *Clock, sp *spool.Spool, out *outbox, phase, every time.
 		settled: func() {},
 		clock:   clock, spool: sp, out: out, phase: phase, log: log, every: every, power: power,
 		volts: map[string]*voltage{},
-		in:    make(chan measured, 64), latest: map[string]measured{}, gone: map[string]bool{}, kept: map[string]time.Duration{},
+		in:    make(chan measured, 64), latest: map[string]measured{}, gone: map[string]bool{}, kept: map[string]time.Duration{}, facts: facts{},
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thongsuot_agent_results_total", Help: "Results of probes, by probe and reason.",
 		}, []string{"probe", "reason"}),
@@ -91,7 +92,7 @@ func (c *collector) run() {
 			if n == repeated {
 				continue
 			}
-			pending = append(pending, m)
+			pending = append(pending, c.facts.trim(m))
 			if n != noNews {
 				c.stir()
 			}

@@ -233,3 +233,9 @@ func TargetsWithin(own, cfg Config) ([]probes.Probe, error) {
 	log := slog.New(slog.DiscardHandler)
 	return targets(cfg, "test", known{path: openPath(cfg.pathFile(), log), lines: openWays(cfg, log), gate: own.gate()}, log)
 }
+
+// Trimmed are results as they are spooled, without facts that were said lately.
+func Trimmed() func(Measured) thongsuot.Result {
+	f := facts{}
+	return func(m Measured) thongsuot.Result { return f.trim(measured{m.Result, m.Began}).Result }
+}

@@ -57,6 +57,9 @@ func merge(ms []measured) measured {
 	ms = slices.Clone(ms)
 	slices.SortStableFunc(ms, func(a, b measured) int { return cmp.Compare(b.began, a.began) })
 	out := ms[0]
+	for _, m := range ms {
+		out.Detail = cmp.Or(out.Detail, m.Detail) // said once an hour, see facts
+	}
 	out.Fields = nil
 	runs := 0
 	var names []string

@@ -188,6 +188,7 @@ func (t *renderer) value(r thongsuot.Result) string {
 			field(thongsuot.FieldCharge, percent),
 			field(thongsuot.FieldRuntime, func(v float64) string { return t.lang.T("page.runtime", t.lasted(seconds(v))) }),
 			field(thongsuot.FieldInputVolts, func(v float64) string { return t.lang.Number(v, 0) + " V" }),
+			field(thongsuot.FieldNominalWatts, func(v float64) string { return t.lang.T("page.ups.nominal", t.lang.Number(v, 0)) }),
 		)
 	case thongsuot.ProbeVoltage:
 		number := func(name string) string { return field(name, func(v float64) string { return t.lang.Number(v, 0) }) }

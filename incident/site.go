@@ -251,7 +251,7 @@ func (s *site) keep(r thongsuot.Result) (*target, bool) {
 	if r.Reason == thongsuot.ReasonSkipped && t.Last.Reason != "" {
 		return nil, false // not asked out of politeness: what it answered last still holds
 	}
-	t.Last = r
+	t.Last = r.Recall(t.Last)
 	return t, true
 }
 

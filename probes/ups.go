@@ -62,8 +62,9 @@ func (c UPSConfig) schedule() schedule {
 // (upsd does not talk to us), bad_reply, not_allowed, error (another ERR).
 //
 // Fields, each only if the UPS tells it: online, on_battery, low_battery,
-// charge_ratio, runtime_seconds, input_volts, load_ratio, and only
-// while they are true replace_battery and unprotected (bypassed, or output off).
+// charge_ratio, runtime_seconds, input_volts, load_ratio, nominal_volts,
+// nominal_watts, and only while they are true replace_battery and unprotected
+// (bypassed, or output off).
 func NewUPS(cfg UPSConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err
@@ -169,6 +170,8 @@ func readUPS(vars map[string]string) thongsuot.Result {
 		{"battery.runtime", thongsuot.FieldRuntime, 1, math.MaxInt32},
 		{"input.voltage", thongsuot.FieldInputVolts, 1, 1000},
 		{"ups.load", thongsuot.FieldLoad, 100, 1000},
+		{"input.voltage.nominal", thongsuot.FieldNominalVolts, 1, 1000},
+		{"ups.realpower.nominal", thongsuot.FieldNominalWatts, 1, 1e6},
 	} {
 		v, err := strconv.ParseFloat(strings.TrimSpace(vars[n.variable]), 64)
 		if err == nil && v >= 0 && v <= n.most { // also keeps NaN out

@@ -310,6 +310,8 @@ func TestUPSNumbers(t *testing.T) {
 	f("battery.runtime", "840", "runtime_seconds", 840, true)
 	f("ups.load", "120", "load_ratio", 1.2, true)
 	f("input.voltage", "0.0", "input_volts", 0, true)
+	f("input.voltage.nominal", "230", "nominal_volts", 230, true)
+	f("ups.realpower.nominal", "405", "nominal_watts", 405, true)
 }
 
 func FuzzNUT(f *testing.F) {
