@@ -204,7 +204,7 @@ func (e *Engine) review(s *site, now time.Time) []thongsuot.Change {
 		f.Office = f.Office || g.Incident.Worst == thongsuot.StateUnknown
 	}
 	if !g.Alone {
-		e.neighbours(s, g.Since, now, &f, &g.With)
+		e.neighbours(s, g.Since, &f, &g.With)
 	}
 	v := Attribute(f)
 	v.Evidence = append(g.evidence(), e.others(s, f)...)

@@ -107,17 +107,17 @@ type Engine struct {
 	sites    map[string]*site
 	order    []string // codes, sorted, so that changes come in one order
 	list     []*site  // in that order
+	due      []int64  // when each of list must be judged again though nothing new comes of it, nanoseconds since 1970
 	inOffice func(site string, t time.Time) bool
 	plan     Plan
 
-	byUpstream, byFeeder map[string][]string // codes of the sites that share fate; none under ""
-	regions              []*region           // incidents of many sites: those that go on, and those of the last day
+	regions []*region // incidents of many sites: those that go on, and those of the last day
+	shows   shows     // what the sites show each other
 
 	lastTick time.Time // of the centre's clock
 	grace    time.Time // silence counts from here at the earliest: start or stall of the centre
 	wake     time.Time // before it, time alone changes nothing
-	polls    polls     // of the present instant
-	stirred  bool      // the lot of a site changed: those in trouble are compared with their neighbours anew
+	stirred  bool      // all that are in trouble are judged anew at the next tick
 }
 
 // New makes an engine that knows no site yet. now is the centre's clock.
@@ -136,7 +136,6 @@ func New(cfg Config, now time.Time) (*Engine, error) {
 func (e *Engine) SetSites(list []thongsuot.Site, inOffice func(site string, t time.Time) bool, now time.Time) []thongsuot.Change {
 	e.inOffice = inOffice
 	active := map[string]bool{}
-	e.byUpstream, e.byFeeder = map[string][]string{}, map[string][]string{}
 	for _, s := range list {
 		if s.Status != thongsuot.StatusActive {
 			continue
@@ -146,12 +145,6 @@ func (e *Engine) SetSites(list []thongsuot.Site, inOffice func(site string, t ti
 			e.sites[s.Code] = newSite(s.Code)
 		}
 		e.sites[s.Code].place = placeOf(s)
-		if up := s.Upstream(); up != "" {
-			e.byUpstream[up] = append(e.byUpstream[up], s.Code)
-		}
-		if s.Feeder != "" {
-			e.byFeeder[s.Feeder] = append(e.byFeeder[s.Feeder], s.Code)
-		}
 	}
 	var changes []thongsuot.Change
 	for _, code := range e.order {
@@ -163,15 +156,23 @@ func (e *Engine) SetSites(list []thongsuot.Site, inOffice func(site string, t ti
 			delete(e.sites, code)
 		}
 	}
-	e.sort()
+	e.sort(now)
 	return append(changes, e.settleRegions(now, true)...)
 }
 
 // sort puts the sites into one order, and looks at all of them at the next tick.
-func (e *Engine) sort() {
+func (e *Engine) sort(now time.Time) {
 	e.order, e.list = slices.Sorted(maps.Keys(e.sites)), nil
-	for _, code := range e.order {
-		e.list = append(e.list, e.sites[code])
+	e.due = make([]int64, len(e.order))
+	for i, code := range e.order {
+		s := e.sites[code]
+		s.number = i
+		e.list = append(e.list, s)
+	}
+	e.shows = newShows(e.list)
+	for _, s := range e.list {
+		s.shown = shown{}
+		e.show(s, now)
 	}
 	e.wake, e.stirred = time.Time{}, true
 }
@@ -183,8 +184,9 @@ func (e *Engine) Observe(o Observation) []thongsuot.Change {
 	if s == nil {
 		return nil
 	}
+	e.refresh(o.At)
 	var changes []thongsuot.Change
-	if s.advance(o.At, e.cfg); len(s.Standing) > 0 && !o.At.Before(s.due) {
+	if s.advance(o.At, e.cfg); len(s.Standing) > 0 && e.due[s.number] <= o.At.UnixNano() {
 		changes = e.step(s, o.At, o.At) // what standing observations brought by now comes first
 	}
 	wasSilent := s.Silent != nil
@@ -209,32 +211,25 @@ func (e *Engine) Observe(o Observation) []thongsuot.Change {
 func (e *Engine) Tick(now time.Time) []thongsuot.Change {
 	if now.Sub(e.lastTick) > e.cfg.Stall {
 		// The centre stood still, so it heard nobody: that is no news of the sites.
-		e.grace = now
+		e.grace, e.shows.all = now, true
 	}
 	e.lastTick = now
-	if now.Before(e.wake) && !e.stirred {
+	if now.Before(e.wake) && !e.stirred && !e.shows.moved {
 		return nil
 	}
+	e.refresh(now)
 	var changes []thongsuot.Change
-	for _, s := range e.list {
-		if !now.Before(s.due) {
+	for i, s := range e.list {
+		if e.due[i] <= now.UnixNano() {
 			changes = append(changes, e.step(s, now, now)...)
 		}
 	}
 	e.release(now)
-	if e.stirred {
-		e.stirred = false
-		for _, s := range e.list {
-			if s.Open != nil {
-				changes = append(changes, e.step(s, now, now)...)
-			}
-		}
+	for _, s := range e.concerned() {
+		changes = append(changes, e.step(s, now, now)...)
 	}
 	changes = append(changes, e.settleRegions(now, true)...)
-	e.wake = e.nextRegion(now)
-	for _, s := range e.list {
-		e.wake = earlier(e.wake, s.due)
-	}
+	e.wake = earlier(e.nextRegion(now), e.nextDue())
 	return changes
 }
 
@@ -252,23 +247,38 @@ func (e *Engine) step(s *site, now, at time.Time) []thongsuot.Change {
 	changes := s.settle(j, r, at)
 	e.follow(s, was, changes)
 	changes = append(changes, e.review(s, now)...)
-	if e.show(s, now) {
-		e.stirred, e.polls = true, polls{}
-	}
+	e.show(s, now)
 	s.wake = s.nextChange(now, e.cfg)
-	s.due = s.next(e)
+	e.due[s.number] = nanos(s.next(e))
 	return changes
+}
+
+// nextDue is the first moment at which a site is due.
+func (e *Engine) nextDue() time.Time {
+	if len(e.due) == 0 {
+		return e.lastTick.Add(idle)
+	}
+	return time.Unix(0, slices.Min(e.due))
+}
+
+// nanos since 1970; 0 for every time before.
+func nanos(t time.Time) int64 {
+	if t.Before(time.Unix(0, 0)) {
+		return 0
+	}
+	return t.UnixNano()
 }
 
 // wakeFor lets the next tick come in time for the site.
 func (e *Engine) wakeFor(s *site) {
-	s.due = s.next(e)
-	e.wake = earlier(e.wake, s.due)
+	at := s.next(e)
+	e.due[s.number] = nanos(at)
+	e.wake = earlier(e.wake, at)
 }
 
 // Deaf says that the centre could not hear at now: until it can, and a while
 // longer, nobody's silence counts.
-func (e *Engine) Deaf(now time.Time) { e.grace = later(e.grace, now) }
+func (e *Engine) Deaf(now time.Time) { e.grace, e.shows.all = later(e.grace, now), true }
 
 func newest(rs []thongsuot.Result) (t time.Time) {
 	for _, r := range rs {

@@ -44,17 +44,28 @@ func (s *site) keepNight(q *silence, end time.Time) {
 // opened is since when the office is open at now, zero while it is not.
 func (e *Engine) opened(site string, now time.Time) (since time.Time) {
 	const step, longest = time.Minute, 24 * time.Hour
-	for at := now; now.Sub(at) <= longest && e.inOffice(site, at); at = at.Add(-step) {
+	for at := now.Truncate(step); now.Sub(at) <= longest && e.inOffice(site, at); at = at.Add(-step) {
 		since = at
 	}
 	return since
 }
 
 // overslept is when the office of a silent site that counts as off opened,
-// once that is so long ago that being off explains nothing; zero before.
+// once that is so long ago that being off explains nothing; zero before. Once
+// it is known it holds, at noon and at night too.
 func (e *Engine) overslept(site string, q *silence, now time.Time) time.Time {
-	if since := e.opened(site, now); !since.IsZero() && now.Sub(since) >= openedFor && since.After(q.Since) {
-		return since
+	if !q.Outside || !q.Opened.IsZero() {
+		return q.Opened
 	}
-	return time.Time{}
+	since := e.opened(site, now)
+	q.look = now.Add(offLook)
+	if since.IsZero() || !since.After(q.Since) {
+		return time.Time{}
+	}
+	if now.Sub(since) < openedFor {
+		q.look = since.Add(openedFor)
+		return time.Time{}
+	}
+	q.Opened = since
+	return since
 }

@@ -64,6 +64,25 @@ func TestSilenceInOfficeHoursIsNoHabit(t *testing.T) {
 	p.want("50001", "down unknown low")
 }
 
+// A box that was switched off in the evening and is not on when it should be is
+// told once: that the office closes for lunch says nothing new of it.
+func TestOversleptIsToldOnce(t *testing.T) {
+	office := func(_ string, at time.Time) bool {
+		h := at.UTC().Hour()
+		return h >= 9 && h < 12 || h >= 14 && h < 18
+	}
+	p := newProvince(t, office, commune("50001", "", "", "")).run(time.Minute) // seven o'clock
+	p.beat["50001"] = incident.Beat{ShuttingDown: true}
+	p.run(6*time.Second).silence(true, "50001").run(23 * time.Hour)
+	if len(p.changes) != 2 {
+		t.Fatalf("%+v", p.changes)
+	}
+	p.want("50001", "unknown host high")
+	if at := p.changes[1].At; !at.Equal(t0.Add(2 * time.Hour)) {
+		t.Errorf("it counts from %s, not from nine o'clock", at)
+	}
+}
+
 // A site that goes and comes is one incident with its outages in it.
 func TestFlappingIsOneIncident(t *testing.T) {
 	p := newProvince(t, always, commune("50001", "", "", "")).run(time.Minute)

@@ -37,6 +37,7 @@ func (e *Engine) judge(s *site, now time.Time) judged {
 		return up() // never heard: nothing began, so nothing can have ended
 	}
 	s.services, s.served, s.lines = nil, nil, nil
+	s.asks = asks{}
 	unheard := s.unheard(now, e.grace, e.cfg)
 	switch {
 	case s.Silent != nil || unheard >= s.patience(e.cfg):
@@ -65,11 +66,10 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		f.BatteryToLoss = Interval{true, earliestSince(failing).Sub(s.Power.Since)}
 	}
 	if f.beyondGone() {
-		e.neighbours(s, earliestSince(failing), now, &f, &company{})
+		e.neighbours(s, earliestSince(failing), &f, &company{})
 	}
 	if f.UPS.OnBattery && !f.beyondGone() {
-		e.neighbours(s, s.Power.Since, now, &f, &company{})
-		f.UpstreamDown = 0 // the line is fine
+		s.onFeeder(s.Power.Since, &f, &company{})
 	}
 	if f.Portal.gone() || slices.ContainsFunc(sees.portalUp, (*target).pageSlow) {
 		e.vote(s, now, &f)

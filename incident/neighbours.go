@@ -21,33 +21,41 @@ type company struct {
 
 // neighbours counts who shares the fate of a site whose trouble began at
 // onset, and keeps the names of those in known.
-func (e *Engine) neighbours(s *site, onset, now time.Time, f *Facts, known *company) {
-	for _, code := range e.byUpstream[s.Upstream] {
-		if code == s.Code {
+func (e *Engine) neighbours(s *site, onset time.Time, f *Facts, known *company) {
+	s.onUpstream(onset, f, known)
+	s.onFeeder(onset, f, known)
+}
+
+func (s *site) onUpstream(onset time.Time, f *Facts, known *company) {
+	s.asks.upstream = true
+	for _, o := range s.upstream.sites {
+		if o == s {
 			continue
 		}
-		o := e.sites[code]
-		takesPart, with := e.takesPart(o, now), slices.Contains(known.Gone, code)
-		if began, gone := o.gone(now, e); !with && takesPart && gone && began.Sub(onset).Abs() <= onsetsWithin {
+		is, with := &o.shown, len(known.Gone) > 0 && slices.Contains(known.Gone, o.Code)
+		if !with && is.takesPart && is.gone && is.goneSince.Sub(onset).Abs() <= onsetsWithin {
 			with = true
-			if o.Silent != nil || !began.Equal(o.Heard) { // not only a beat that is late
-				known.Gone = append(known.Gone, code)
+			if o.Silent != nil || !is.goneSince.Equal(o.Heard) { // not only a beat that is late
+				known.Gone = append(known.Gone, o.Code)
 			}
 		}
-		f.UpstreamPeers += one(takesPart || with)
+		f.UpstreamPeers += one(is.takesPart || with)
 		f.UpstreamDown += one(with)
 	}
-	for _, code := range e.byFeeder[s.Feeder] {
-		if code == s.Code {
+}
+
+func (s *site) onFeeder(onset time.Time, f *Facts, known *company) {
+	s.asks.feeder = true
+	for _, o := range s.feeder.sites {
+		if o == s {
 			continue
 		}
-		o := e.sites[code]
-		takesPart, with := e.takesPart(o, now), slices.Contains(known.Battery, code)
-		if began, on := o.onBatteryAt(); !with && takesPart && on && began.Sub(onset).Abs() <= batteryWithin {
+		is, with := &o.shown, len(known.Battery) > 0 && slices.Contains(known.Battery, o.Code)
+		if !with && is.takesPart && is.onBattery && is.batterySince.Sub(onset).Abs() <= batteryWithin {
 			with = true
-			known.Battery = append(known.Battery, code)
+			known.Battery = append(known.Battery, o.Code)
 		}
-		f.FeederPeers += one(takesPart || with)
+		f.FeederPeers += one(is.takesPart || with)
 		f.FeederOnBattery += one(with)
 	}
 }
@@ -60,23 +68,19 @@ func one(yes bool) int {
 }
 
 // takesPart reports whether a neighbour counts at now.
-func (e *Engine) takesPart(s *site, now time.Time) bool {
-	s.listen(now)
-	return s.takesPart(now)
-}
-
 func (s *site) takesPart(now time.Time) bool {
 	return !s.Heard.IsZero() && now.Sub(s.Heard) <= heardWithin
 }
 
-// gone reports since when the site is cut off. One unheard beat is enough
+// gone reports since when the site is cut off; away says that a beat of it is
+// missing. One unheard beat is enough
 // here: it is asked only about neighbours of a site that is gone already, and
 // the beats of all are spread over their interval.
-func (s *site) gone(now time.Time, e *Engine) (began time.Time, gone bool) {
+func (s *site) gone(away bool) (began time.Time, gone bool) {
 	switch {
 	case s.Silent != nil:
 		return s.Silent.Since, !s.Silent.explained()
-	case s.unheard(now, e.grace, e.cfg) >= 1:
+	case away:
 		return s.Heard, true
 	case s.Gap != nil:
 		return s.Gap.Since, !s.Gap.explained() // back already; the caller compares the time
@@ -106,84 +110,60 @@ func (s *site) onBatteryAt() (began time.Time, on bool) {
 	}
 }
 
-// polls are what all sites together show at one instant: the same for each of
-// one carrier that asks. They end with the instant, and when a site shows
-// something new.
-type polls struct {
-	at             time.Time
-	votes          map[string]Facts // on the portal, by carrier of who asks
-	counted        bool             // of the province
-	province, sick bool
-}
-
-// pollsAt are those of now.
-func (e *Engine) pollsAt(now time.Time) *polls {
-	if !e.polls.at.Equal(now) {
-		e.polls = polls{at: now, votes: map[string]Facts{}}
-	}
-	return &e.polls
-}
-
 // vote counts who else cannot use the portal, and over how many carriers.
 func (e *Engine) vote(s *site, now time.Time, f *Facts) {
-	p := e.pollsAt(now)
-	v, known := p.votes[s.Carrier]
-	if !known {
-		e.poll(s, now, &v, func(o *site) (PortalView, bool) { return o.view, true })
-		p.votes[s.Carrier] = v
-	}
-	f.ReferencePortal, f.PortalFailShare, f.PortalSlowShare = v.ReferencePortal, v.PortalFailShare, v.PortalSlowShare
-	f.PortalFailRoutes, f.CarrierFailShare, f.OthersFailShare = v.PortalFailRoutes, v.CarrierFailShare, v.OthersFailShare
+	s.asks.vote = true
+	e.show(s, now)
+	e.shows.poll(s, f)
 }
 
-// poll asks all sites how they see a page; view tells it, and whether the site
-// votes on it. Those on the carrier of s are counted for themselves too.
-func (e *Engine) poll(s *site, now time.Time, f *Facts, view func(o *site) (seen PortalView, votes bool)) {
-	voters, failing, slow := 0, 0, 0
-	var own, others struct{ voters, failing int }
-	routes := map[string]bool{}
-	for _, code := range e.order {
-		o := e.sites[code]
-		if !e.takesPart(o, now) || o.Silent != nil {
+// pollService asks all sites that ask for a service how they see it.
+func (e *Engine) pollService(s *site, name string, f *Facts) {
+	s.asks.services = true
+	w := shows{carriers: map[string]*census{}}
+	for _, o := range e.list {
+		view, asks := o.services[name]
+		if !asks {
 			continue
 		}
-		seen, votes := view(o)
-		if !votes {
-			continue
+		if w.carriers[o.Carrier] == nil {
+			w.carriers[o.Carrier] = &census{}
 		}
-		if o.Kind == thongsuot.KindReference {
-			f.ReferencePortal = better(f.ReferencePortal, seen)
-			continue
-		}
-		if !o.Counted {
-			continue
-		}
-		voters++
-		of := &others
-		if o.Carrier == s.Carrier {
-			of = &own
-		}
-		of.voters++
-		if seen == PortalFails {
-			of.failing++
-		}
-		switch seen {
-		case PortalFails:
-			failing++
-			routes[o.Carrier] = true
-		case PortalSlow:
-			slow++
+		if t := w.of(o); t != nil {
+			t.add(shown{takesPart: o.shown.takesPart, silent: o.Silent != nil, view: view}, 1)
 		}
 	}
-	delete(routes, "") // a carrier that nobody entered is no second carrier
-	if voters > 1 {
-		f.PortalFailShare = float64(failing) / float64(voters)
-		f.PortalSlowShare = float64(slow) / float64(voters)
-		f.PortalFailRoutes = len(routes)
+	w.poll(s, f)
+}
+
+// poll is how all sites see a page. Those on the carrier of s are counted for
+// themselves too.
+func (w *shows) poll(s *site, f *Facts) {
+	var all, own census
+	for name, t := range w.carriers {
+		all.voters, all.failing, all.slow = all.voters+t.voters, all.failing+t.failing, all.slow+t.slow
+		f.PortalFailRoutes += one(t.failing > 0 && name != "") // a carrier that nobody entered is no second carrier
+		if name == s.Carrier {
+			own = *t
+		}
 	}
-	if s.Carrier != "" && own.voters >= peersAtLeast && others.voters >= peersAtLeast {
+	switch r := w.references; { // one that can use the page proves that it can be used
+	case r.fine > 0:
+		f.ReferencePortal = PortalOK
+	case r.slow > 0:
+		f.ReferencePortal = PortalSlow
+	case r.failing > 0:
+		f.ReferencePortal = PortalFails
+	}
+	if all.voters > 1 {
+		f.PortalFailShare = float64(all.failing) / float64(all.voters)
+		f.PortalSlowShare = float64(all.slow) / float64(all.voters)
+	} else {
+		f.PortalFailRoutes = 0
+	}
+	if others := all.voters - own.voters; s.Carrier != "" && own.voters >= peersAtLeast && others >= peersAtLeast {
 		f.CarrierFailShare = Success(float64(own.failing) / float64(own.voters))
-		f.OthersFailShare = Success(float64(others.failing) / float64(others.voters))
+		f.OthersFailShare = Success(float64(all.failing-own.failing) / float64(others))
 	}
 }
 

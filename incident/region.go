@@ -44,7 +44,7 @@ func (e *Engine) region(s *site, f Facts, v thongsuot.Verdict, now time.Time) th
 	case f.CentreSick || f.Province:
 		return thongsuot.Region{Kind: thongsuot.RegionProvince}
 	case v.Cause == thongsuot.CauseUpstream && f.UpstreamDown >= peersAtLeast:
-		if e.carrierWide(s, now) {
+		if e.carrierWide(s) {
 			return thongsuot.Region{Kind: thongsuot.RegionCarrier, Name: s.Carrier}
 		}
 		return thongsuot.Region{Kind: thongsuot.RegionUpstream, Name: s.Upstream}
@@ -65,59 +65,34 @@ const namePortal = "portal"
 // province reports whether most sites are silent at once over several
 // carriers, and whether that is the centre's own fault: then the reference
 // probes beside it are silent too.
-func (e *Engine) province(now time.Time) (wide, sick bool) {
-	p := e.pollsAt(now)
-	if !p.counted {
-		p.province, p.sick = e.countProvince(now)
-		p.counted = true
+func (e *Engine) province() (wide, sick bool) {
+	count, silent, over := 0, 0, 0
+	for name, t := range e.shows.carriers {
+		count, silent, over = count+t.sites, silent+t.away, over+one(t.away > 0 && name != "")
 	}
-	return p.province, p.sick
-}
-
-func (e *Engine) countProvince(now time.Time) (wide, sick bool) {
-	count, silent, references, deaf := 0, 0, 0, 0
-	carriers := map[string]bool{}
-	for _, s := range e.list {
-		if !e.takesPart(s, now) {
-			continue
-		}
-		gone := s.Silent != nil || s.unheard(now, e.grace, e.cfg) >= 1
-		if s.Kind == thongsuot.KindReference {
-			references, deaf = references+1, deaf+one(gone)
-			continue
-		}
-		if !s.Counted {
-			continue
-		}
-		count++
-		if gone {
-			silent++
-			carriers[s.Carrier] = true
-		}
-	}
-	delete(carriers, "")
 	if count < provinceSites || float64(silent) < provinceShare*float64(count) {
 		return false, false
 	}
-	sick = references > 0 && deaf == references
-	return len(carriers) >= provinceOver && !sick, sick
+	r := &e.shows.references
+	sick = r.sites > 0 && r.away == r.sites
+	return over >= provinceOver && !sick, sick
 }
 
 // carrierWide reports whether several routes of the site's carrier are gone
 // with it, and half of its sites.
-func (e *Engine) carrierWide(s *site, now time.Time) bool {
-	began, ok := s.gone(now, e)
-	if !ok || s.Carrier == "" {
+func (e *Engine) carrierWide(s *site) bool {
+	s.asks.carrier = true
+	if !s.shown.gone || s.Carrier == "" {
 		return false
 	}
 	count, gone := 0, 0
 	routes := map[string]bool{}
 	for _, o := range e.list {
-		if o.Carrier != s.Carrier || !o.Counted || !e.takesPart(o, now) {
+		if o.Carrier != s.Carrier || !o.Counted || !o.shown.takesPart {
 			continue
 		}
 		count++
-		if at, is := o.gone(now, e); is && at.Sub(began).Abs() <= onsetsWithin {
+		if o.shown.gone && o.shown.goneSince.Sub(s.shown.goneSince).Abs() <= onsetsWithin {
 			gone++
 			routes[o.Upstream] = true
 		}
@@ -262,7 +237,7 @@ func (e *Engine) release(now time.Time) {
 				if s.Silent != nil {
 					s.Silent.Alone = true
 				}
-				e.stirred = true
+				s.stirred, e.shows.moved = true, true
 			}
 		}
 	}

@@ -10,24 +10,6 @@ import (
 // when something may have changed: by an observation, by a neighbour, or by
 // time. Whatever else a verdict may come to depend on must wake it here.
 
-// shown is all that the others read of a site when they are judged.
-type shown struct {
-	takesPart, gone, onBattery bool
-	goneSince, batterySince    time.Time
-	view                       PortalView
-	services                   string
-}
-
-// show reports whether what the others read of the site changed.
-func (e *Engine) show(s *site, now time.Time) bool {
-	is := shown{takesPart: s.takesPart(now), view: s.view, services: s.services.key()}
-	is.goneSince, is.gone = s.gone(now, e)
-	is.batterySince, is.onBattery = s.onBatteryAt()
-	changed := is != s.shown
-	s.shown = is
-	return changed
-}
-
 // next is when the site must be judged though nothing new came of it.
 func (s *site) next(e *Engine) time.Time {
 	if s.Heard.IsZero() || s.Silent != nil {
@@ -69,10 +51,13 @@ func (s *site) nextChange(now time.Time, cfg Config) time.Time {
 	}
 	consider(s.replan)
 	if s.Silent != nil && s.Verdict.State == thongsuot.StateOff {
-		consider(now.Add(offLook))
+		consider(s.Silent.look)
 	}
 	for _, t := range s.Targets {
 		consider(t.Fresh.Add(cfg.Stale + 1))
+		if t.Quality.Loss.High {
+			consider(t.Quality.Loss.First.Add(sureOfLoss + 1))
+		}
 	}
 	if s.Open != nil || s.unsettled() {
 		for _, o := range s.Standing {

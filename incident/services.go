@@ -75,10 +75,8 @@ func (e *Engine) judgeServices(s *site, down []*target, now time.Time) (j judged
 func (e *Engine) judgeService(s *site, t *target, now time.Time) (thongsuot.Verdict, thongsuot.Region) {
 	name := t.Last.Probe
 	f := Facts{Portal: Success(0), PortalSaidSo: saidSo(t)}
-	e.poll(s, now, &f, func(o *site) (PortalView, bool) {
-		view, asks := o.services[name]
-		return view, asks
-	})
+	e.show(s, now)
+	e.pollService(s, name, &f)
 	v, _ := portalGone(f)
 	v.State, v.Sub = thongsuot.StateDegraded, name
 	v.Evidence = []thongsuot.Evidence{evidenceOf(t)}

@@ -18,10 +18,13 @@ type silence struct {
 	Said    Beat      `json:"said"`
 	Power   power     `json:"power"`
 	With    company   `json:"with"`
+	Opened  time.Time `json:"opened,omitzero"`   // of the office, once that is so long ago that the site should be on
 	Outside bool      `json:"outside,omitempty"` // it began outside office hours
 	Habit   bool      `json:"habit,omitempty"`   // at an hour at which the site is silent most evenings
 	WAN     Answer    `json:"wan,omitempty"`     // the centre's own check of the site's address since
 	Alone   bool      `json:"alone,omitempty"`   // the others are long back: their silence explains it no longer
+
+	look time.Time // when it is looked at again while it counts as off
 }
 
 // unheard is how many beats in a row have not come, given the tries within
@@ -67,8 +70,10 @@ func (e *Engine) judgeSilent(s *site, unheard int, now time.Time) judged {
 		f.Office, f.HabitOff = true, false
 	}
 	if !q.Alone {
-		e.neighbours(s, q.Since, now, &f, &q.With)
-		f.Province, f.CentreSick = e.province(now)
+		e.show(s, now)
+		e.neighbours(s, q.Since, &f, &q.With)
+		f.Province, f.CentreSick = e.province()
+		s.asks.province = true
 	}
 	v := Attribute(f)
 	v.Evidence = append(q.evidence(unheard), e.others(s, f)...)

@@ -25,10 +25,14 @@ type site struct {
 	place  `json:"-"`
 	wake   time.Time  // when time alone may change what is to be said of it next
 	sorted []string   // names of Targets
-	due    time.Time  // the same, or when a beat will be missing
 	replan time.Time  // when an announced window will have been overrun; zero for never
 	view   PortalView // how it saw the portal when it was last judged
 	shown  shown      // to the others
+
+	number           int    // among all sites
+	upstream, feeder *group // those that share its fate
+	asks             asks   // what its verdict rests on
+	stirred          bool   // it is judged anew at the next tick
 
 	services serviceViews                 // how it saw each named service then
 	served   map[string]thongsuot.Verdict // what is held of those that are down
@@ -143,7 +147,7 @@ func newSite(code string) *site {
 // observe takes in an observation and tells whether there is anything to judge:
 // a beat like the one before it only says that all is as it was.
 func (s *site) observe(o Observation, grace time.Time, cfg Config) (news bool) {
-	news = len(o.Results) > 0 || len(o.Reached) > 0 || s.Silent != nil || s.shown.gone || s.shown == (shown{}) || !s.Heard.After(grace) || o.Start != s.Start || o.Boot != "" && o.Boot != s.Boot
+	news = len(o.Results) > 0 || len(o.Reached) > 0 || s.Silent != nil || s.shown.away || !s.Heard.After(grace) || o.Start != s.Start || o.Boot != "" && o.Boot != s.Boot
 	if o.Start != 0 {
 		s.hear(o, grace, cfg)
 	}

@@ -148,7 +148,7 @@ func (e *Engine) Restore(b []byte, open []thongsuot.Incident, now time.Time) err
 		}
 	}
 	e.grace, e.lastTick = now, now
-	e.sort()
+	e.sort(now)
 	return nil
 }
 
