@@ -28,8 +28,9 @@ var allowed = map[string][]string{
 	"store":      {"."},
 	"ledger":     {"."},
 	"alerting":   {".", "registry", "lang", "chart"},
+	"reports":    {".", "registry", "lang", "chart"},
 	"dashboards": {".", "registry", "chart", "lang", "identity"},
-	"central":    {".", "registry", "wire", "identity", "chart", "lang", "incident", "store", "ledger", "alerting", "dashboards"},
+	"central":    {".", "registry", "wire", "identity", "chart", "lang", "incident", "store", "ledger", "alerting", "reports", "dashboards"},
 	"lab":        {"*"}, // but programs
 	"cmd":        {"*"},
 }

@@ -64,6 +64,7 @@ type Site struct {
 	Lines          []Line    // first is the main line; empty where not entered
 	ValidFrom      Day       // first day on which the row holds; zero is "always"
 	ValidTo        Day       // last day; zero is "still"
+	Successor      string    // code of the unit it was merged into after ValidTo; "" for none
 }
 
 // Counted reports whether the site belongs in counts, shares and votes.

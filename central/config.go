@@ -16,6 +16,7 @@ import (
 
 	"thongsuot/alerting"
 	"thongsuot/incident"
+	"thongsuot/reports"
 	"thongsuot/store"
 	"thongsuot/store/promremote"
 )
@@ -34,6 +35,7 @@ type Config struct {
 	Store    store.Config    `yaml:"store"`  // of the embedded engine
 	Incident incident.Config `yaml:"incident"`
 	Alerting alerting.Config `yaml:"alerting"`
+	Reports  reports.Config  `yaml:"reports"` // the method of planners' reports
 
 	Prometheus promremote.Config `yaml:"prometheus"` // an engine that speaks remote write and PromQL
 
@@ -102,6 +104,7 @@ func DefaultConfig() Config {
 		Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"}, Query: QueryConfig{Concurrent: 4},
 		Engine: engineEmbedded, Store: samples, Prometheus: promremote.DefaultConfig(), Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
 		ReachPort: 443,
+		Reports:   reports.DefaultConfig(),
 	}
 }
 
@@ -124,6 +127,9 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("query.concurrent: must be at least 1 (got %d)", c.Query.Concurrent))
 	}
 	errs = append(errs, c.Ingest.validate(), c.Names.validate(), c.Pages.validate(), c.validateStore(), c.Incident.Validate(), c.Alerting.Validate())
+	if err := c.Reports.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("reports.%s", strings.ReplaceAll(err.Error(), "\n", "\nreports.")))
+	}
 	return errors.Join(errs...)
 }
 

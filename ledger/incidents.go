@@ -90,6 +90,23 @@ func (l *Ledger) Incidents(ctx context.Context, site string, from, to time.Time,
 	return out, nil
 }
 
+// Histories are the changes of each incident at a site that overlaps [from, to],
+// by revision; the oldest start comes first.
+func (l *Ledger) Histories(ctx context.Context, from, to time.Time) (out [][]thongsuot.Change, err error) {
+	changes, err := query(ctx, l, scanChange, `SELECT c.body FROM incidents i JOIN changes c ON c.incident = i.id
+		WHERE i.ends >= ? AND i.starts <= ? AND i.site <> '' ORDER BY i.starts, i.id, c.revision`, from.UnixMilli(), to.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("ledger: read histories: %w", err)
+	}
+	for i, c := range changes {
+		if i == 0 || c.Incident.ID != changes[i-1].Incident.ID {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], c)
+	}
+	return out, nil
+}
+
 // Changes are all of one incident, by revision; none if there is no such
 // incident.
 func (l *Ledger) Changes(ctx context.Context, incident string) ([]thongsuot.Change, error) {

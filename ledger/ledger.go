@@ -88,6 +88,40 @@ func open(path string) (_ *Ledger, err error) {
 	return l, nil
 }
 
+// OpenReadOnly opens the ledger at path for reading alone, while a centre may
+// have it open. It makes none, and refuses one whose schema is not of this
+// program: start the centre once, which brings it up to date.
+func OpenReadOnly(path string) (*Ledger, error) {
+	l, err := openReadOnly(path)
+	if err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", path, explain(err))
+	}
+	return l, nil
+}
+
+func openReadOnly(path string) (_ *Ledger, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, reason(err)
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{}
+	defer func() {
+		if err != nil {
+			_ = l.Close() // the first error tells more
+		}
+	}()
+	if l.reader, err = connect(full, maxReaders, "_query_only=1"); err != nil {
+		return nil, err
+	}
+	if l.writer, err = connect(full, 1, "_query_only=1"); err != nil {
+		return nil, err
+	}
+	return l, current(context.Background(), l.reader)
+}
+
 // connect opens a pool of at most n connections to the file.
 func connect(file string, n int, options ...string) (*sql.DB, error) {
 	// mode=rw: a file that was taken away is an error, not an empty ledger.

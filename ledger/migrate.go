@@ -65,6 +65,19 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
+// current is an error unless the schema is the one of this program.
+func current(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	v, err := version(ctx, db, len(files))
+	if err == nil && v != len(files) {
+		err = fmt.Errorf("has schema version %d, this program reads version %d: start the centre once, which brings it up to date", v, len(files))
+	}
+	return err
+}
+
 // version is that of the schema, 0 for an empty file. It is an error if this
 // program, which knows the versions up to known, must not touch the file.
 func version(ctx context.Context, db interface {

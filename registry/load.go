@@ -56,6 +56,9 @@ func Load(zone *time.Location, dirs ...string) (*Registry, error) {
 	for _, dir := range dirs {
 		l.windowFiles(dir)
 	}
+	for _, r := range l.merged {
+		l.known(r, "successor", r.text("successor"))
+	}
 	if err := l.faults.err(); err != nil {
 		return nil, err
 	}
@@ -68,6 +71,7 @@ type loader struct {
 	faults problems
 	whole  bool                        // every line of every sites.csv could be read
 	codes  map[string]bool             // codes of sites, good or bad
+	merged []row                       // that name a successor
 	lines  map[string][]thongsuot.Line // further lines, by code
 	seen   map[string][]place          // where a key was used, to name both lines of a clash
 }

@@ -16,7 +16,7 @@ var siteSheet = sheet{
 	required: []string{"code", "kind", "unit", "name", "status"},
 	optional: []string{
 		"former_province", "former_district", "lat", "lon", "area_km2", "population", "weight",
-		"utility", "feeder", "carrier", "upstream", "wan_address", "valid_from", "valid_to",
+		"utility", "feeder", "carrier", "upstream", "wan_address", "valid_from", "valid_to", "successor",
 	},
 }
 
@@ -46,6 +46,13 @@ func (l *loader) site(r row) {
 		Weight:         r.positive("weight", 1000),
 		Utility:        r.text("utility"),
 		Feeder:         r.text("feeder"),
+		Successor:      r.text("successor"),
+	}
+	if s.Successor != "" {
+		l.merged = append(l.merged, r)
+		if s.Successor == s.Code {
+			r.fault("successor", "must be another unit than the one that was merged into it")
+		}
 	}
 	if main := line(r, ""); main != (thongsuot.Line{}) {
 		s.Lines = []thongsuot.Line{main}

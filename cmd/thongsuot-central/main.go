@@ -44,6 +44,9 @@ usage: thongsuot-central COMMAND [-config FILE]
                  that nothing was wrong
   matrix         how causes that were concluded compare with those that people
                  said; -days N, -json
+  report         write a report for planners into the folder -out DIR, on the
+                 days -from DAY -to DAY, as -format csv,html; -costs
+                 FILE holds the prices of upgrades
   version        print the version
 
 Without -config, defaults and THONGSUOT_CENTRAL_… variables hold.
@@ -58,9 +61,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var announced windowFlags
 	var truth truthFlags
 	var accuracy matrixFlags
+	var planned reportFlags
 	p := program.Program{
 		Name: "thongsuot-central", Version: version, Usage: usage,
-		Commands: []string{"run", "check-config", "token", "reader", "revoke", "backup", "restore", "grafana", "window", "correct", "matrix"},
+		Commands: []string{"run", "check-config", "token", "reader", "revoke", "backup", "restore", "grafana", "window", "correct", "matrix", "report"},
 		Flags: func(command string, flags *flag.FlagSet) {
 			switch command {
 			case "token", "reader":
@@ -79,6 +83,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				boards.register(flags)
 			case "revoke":
 				flags.StringVar(&reader, "reader", "", "name of a reader")
+			case "report":
+				planned.register(flags)
 			}
 		},
 	}
@@ -108,6 +114,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return correct(ctx, cfg, truth, line.Args, stdout, stderr)
 	case "matrix":
 		return matrix(ctx, cfg, accuracy, stdout, stderr)
+	case "report":
+		return report(ctx, cfg, planned, stdout, stderr)
 	case "reader":
 		return makeReader(ctx, cfg, line.Args, out, stdout, stderr)
 	case "revoke":
