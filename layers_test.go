@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 // outside system, so that changing the system changes one folder.
 var vendors = map[string][]string{
 	"github.com/prometheus-community/pro-bing":    {"probes"},
-	"github.com/influxdata/influxdb-client-go/v2": {"agent"},
+	"github.com/influxdata/influxdb-client-go/v2": {"agent", "store/influx"},
 	"github.com/influxdata/line-protocol/v2":      {"wire"},
 	"github.com/slack-go/slack":                   {"alerting/slack"},
 	"github.com/wneessen/go-mail":                 {"alerting/email"},

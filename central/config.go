@@ -18,6 +18,7 @@ import (
 	"thongsuot/incident"
 	"thongsuot/reports"
 	"thongsuot/store"
+	"thongsuot/store/influx"
 	"thongsuot/store/promremote"
 )
 
@@ -31,13 +32,14 @@ type Config struct {
 	Names    NamesConfig     `yaml:"names"`
 	Pages    PagesConfig     `yaml:"pages"`
 	Query    QueryConfig     `yaml:"query"`
-	Engine   string          `yaml:"engine"` // what samples are kept in: embedded or prometheus. Default embedded
+	Engine   string          `yaml:"engine"` // what samples are kept in: embedded, prometheus or influxdb. Default embedded
 	Store    store.Config    `yaml:"store"`  // of the embedded engine
 	Incident incident.Config `yaml:"incident"`
 	Alerting alerting.Config `yaml:"alerting"`
 	Reports  reports.Config  `yaml:"reports"` // the method of planners' reports
 
 	Prometheus promremote.Config `yaml:"prometheus"` // an engine that speaks remote write and PromQL
+	InfluxDB   influx.Config     `yaml:"influxdb"`   // an InfluxDB 2
 
 	// ReachPort is the TCP port on which the centre asks the address of a site
 	// that falls silent, where the registry has one; any answer counts, also a
@@ -102,7 +104,7 @@ func DefaultConfig() Config {
 			MaxConnections: 16384, Patience: 10 * time.Second,
 		},
 		Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"}, Query: QueryConfig{Concurrent: 4},
-		Engine: engineEmbedded, Store: samples, Prometheus: promremote.DefaultConfig(), Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
+		Engine: engineEmbedded, Store: samples, Prometheus: promremote.DefaultConfig(), InfluxDB: influx.DefaultConfig(), Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
 		ReachPort: 443,
 		Reports:   reports.DefaultConfig(),
 	}
@@ -163,9 +165,14 @@ func (c Config) validateStore() error {
 			return fmt.Errorf("prometheus.%s", strings.ReplaceAll(err.Error(), "\n", "\nprometheus."))
 		}
 		return nil
+	case engineInflux:
+		if err := c.InfluxDB.Validate(); err != nil {
+			return fmt.Errorf("influxdb.%s", strings.ReplaceAll(err.Error(), "\n", "\ninfluxdb."))
+		}
+		return nil
 	case engineEmbedded:
 	default:
-		return fmt.Errorf("engine: want %s or %s (got %q)", engineEmbedded, enginePrometheus, c.Engine)
+		return unknownEngine(c.Engine)
 	}
 	s := c.Store
 	if s.Dir == "" {

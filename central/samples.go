@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"thongsuot/store"
+	"thongsuot/store/influx"
 	"thongsuot/store/promremote"
 )
 
@@ -22,6 +23,7 @@ type samples interface {
 const (
 	engineEmbedded   = "embedded"
 	enginePrometheus = "prometheus"
+	engineInflux     = "influxdb"
 )
 
 // openSamples opens the engine that the configuration chooses.
@@ -33,6 +35,12 @@ func openSamples(cfg Config, log *slog.Logger, reg prometheus.Registerer) (sampl
 			return nil, err // a nil *promremote.Store would be no nil samples
 		}
 		return s, nil
+	case engineInflux:
+		s, err := influx.Open(cfg.InfluxDB, log, reg)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	case engineEmbedded:
 		s, err := store.Open(cfg.Store, log, reg)
 		if err != nil {
@@ -40,6 +48,10 @@ func openSamples(cfg Config, log *slog.Logger, reg prometheus.Registerer) (sampl
 		}
 		return s, nil
 	default:
-		return nil, fmt.Errorf("engine: want %s or %s (got %q)", engineEmbedded, enginePrometheus, cfg.Engine)
+		return nil, unknownEngine(cfg.Engine)
 	}
+}
+
+func unknownEngine(name string) error {
+	return fmt.Errorf("engine: want %s, %s or %s (got %q)", engineEmbedded, enginePrometheus, engineInflux, name)
 }

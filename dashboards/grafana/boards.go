@@ -155,6 +155,10 @@ func centre() board {
 	rate := func(metric string, by ...string) query {
 		return query{metric: metric, over: "rate", agg: "sum", by: by, name: map[bool]string{true: "mỗi giây"}[len(by) == 0]}
 	}
+	own := func(p panel) panel {
+		p.embedded = true
+		return p
+	}
 	gauge := func(metric, name string) query { return query{metric: metric, over: "last", agg: "max", name: name} }
 	return board{
 		name: "trung-tam", title: "Thông Suốt · Trung tâm", about: "Chính trung tâm: tiếp nhận, lưu trữ, cảnh báo, tài nguyên. Trung tâm tự ghi các số này mỗi phút.",
@@ -163,12 +167,12 @@ func centre() board {
 			line("Lần ghi theo kết quả", "Số lần ghi mỗi giây; partial là có dòng bị từ chối, unavailable là không lưu được và điểm phải gửi lại.", "short", rate("thongsuot_ingest_writes_total", "lane", "outcome")),
 			line("Bị từ chối", "Dòng, chữ, mẫu và chuỗi không được lưu mỗi giây; dòng bị từ chối nằm trong thư mục quarantine.", "short", rate("thongsuot_ingest_refused_total", "what")),
 			line("Tín hiệu sống", "Số tín hiệu sống mỗi giây, theo kết quả.", "short", rate("thongsuot_beats_total", "outcome", "way")),
-			line("Dung lượng lưu trữ", "Số byte trên đĩa của kho số liệu.", "bytes", gauge("thongsuot_store_disk_bytes", "kho số liệu"), gauge("thongsuot_store_late_log_bytes", "nhật ký mẫu đến muộn")),
-			line("Chuỗi trong bộ nhớ", "Số chuỗi số liệu đang nằm trong bộ nhớ.", "short", gauge("thongsuot_store_head_series", "chuỗi")),
+			own(line("Dung lượng lưu trữ", "Số byte trên đĩa của kho số liệu.", "bytes", gauge("thongsuot_store_disk_bytes", "kho số liệu"), gauge("thongsuot_store_late_log_bytes", "nhật ký mẫu đến muộn"))),
+			own(line("Chuỗi trong bộ nhớ", "Số chuỗi số liệu đang nằm trong bộ nhớ.", "short", gauge("thongsuot_store_head_series", "chuỗi"))),
 			line("Cảnh báo chờ gửi", "Số cảnh báo chưa gửi xong.", "short", gauge("thongsuot_alert_pending", "chờ gửi")),
 			line("Tuổi cảnh báo chờ lâu nhất", "Cảnh báo lâu nhất đã chờ bao lâu.", "s", gauge("thongsuot_alert_oldest_pending_seconds", "lâu nhất")),
 			line("Thay đổi chưa ghi sổ", "Số thay đổi của sự cố chưa ghi được vào sổ; khác 0 là sổ có vấn đề.", "short", gauge("thongsuot_incident_changes_unrecorded", "chưa ghi")),
-			line("Truy vấn", "Số truy vấn mỗi giây qua giao diện truy vấn, theo kết quả.", "short", rate("thongsuot_query_requests_total", "answer")),
+			own(line("Truy vấn", "Số truy vấn mỗi giây qua giao diện truy vấn, theo kết quả.", "short", rate("thongsuot_query_requests_total", "answer"))),
 			line("Bộ nhớ", "Bộ nhớ thường trú của trung tâm.", "bytes", gauge("process_resident_memory_bytes", "thường trú")),
 			line("CPU", "Số nhân CPU trung tâm dùng.", "short", rate("process_cpu_seconds_total")),
 		},

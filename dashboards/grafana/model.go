@@ -25,6 +25,7 @@ type panel struct {
 	stack        bool
 	worst        int // colour from this on: 1 when 1 is bad, 0 for none
 	states       bool
+	embedded     bool // of what only a centre with the embedded store has
 	queries      []query
 }
 
@@ -47,6 +48,9 @@ func (b board) json(s source) object {
 	var panels []any
 	x, y := 0, 0
 	for i, p := range b.panels {
+		if p.embedded && s.kind == influxdb.kind {
+			continue
+		}
 		if x+p.width > 24 {
 			x, y = 0, y+height
 		}
@@ -86,7 +90,7 @@ func (b board) variable(s source) object {
 		v["query"] = object{"query": "query_result(last_over_time(site_info[1h]))", "refId": "site"}
 		v["regex"] = `/name="(?<text>[^"]+)".*site="(?<value>[^"]+)"/`
 	} else {
-		v["query"] = "import \"influxdata/influxdb/schema\"\nschema.tagValues(bucket: v.defaultBucket, tag: \"site\", start: -30d)"
+		v["query"] = "from(bucket: v.defaultBucket)\n  |> range(start: -1h)\n  |> filter(fn: (r) => r._measurement == \"site_info\")\n  |> group()\n  |> distinct(column: \"site\")"
 	}
 	return v
 }

@@ -14,6 +14,15 @@ upsc              nut-client       a real UPS server
 prometheus        prometheus       an engine of samples beyond one machine
 victoria-metrics  victoria-metrics engines of samples beyond one machine'
 
+# InfluxDB 1.8.10 speaks version 2's write and query API, and "go install" can
+# build it, which takes some minutes. It is kept in the user's cache.
+influxd=${XDG_CACHE_HOME:-$HOME/.cache}/thongsuot/influxd-1.8.10/influxd
+if [ ! -x "$influxd" ] && command -v go >/dev/null; then
+	echo "building InfluxDB 1.8.10 for the tests, once" >&2
+	(cd / && GOFLAGS= GOBIN=$(dirname "$influxd") timeout 900 nice go install github.com/influxdata/influxdb/cmd/influxd@v1.8.10 2>/dev/null) ||
+		echo "left out, since it could not be built: an InfluxDB to keep samples in" >&2
+fi
+
 missing=()
 while read -r command package what; do
 	command -v "$command" >/dev/null || missing+=("$package")
