@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"thongsuot"
 	"thongsuot/incident"
 	"thongsuot/wire"
 )
@@ -86,14 +87,24 @@ type beats struct {
 	loop   *loop
 	guard  *guard
 	epoch  uint32
+	store  appender
 	now    func() time.Time
 	log    *slog.Logger
 	count  *prometheus.CounterVec
+
+	mu    sync.Mutex
+	heard map[string]lastHeard // by site
 }
 
-func newBeats(t *tokens, lp *loop, g *guard, epoch uint32, log *slog.Logger, reg prometheus.Registerer) *beats {
+// lastHeard is when a site was heard last, and when it was to be heard next.
+type lastHeard struct {
+	at    time.Time
+	every time.Duration
+}
+
+func newBeats(t *tokens, lp *loop, g *guard, epoch uint32, store appender, log *slog.Logger, reg prometheus.Registerer) *beats {
 	b := &beats{
-		tokens: t, loop: lp, guard: g, epoch: epoch, now: time.Now, log: log,
+		tokens: t, loop: lp, guard: g, epoch: epoch, store: store, now: time.Now, log: log, heard: map[string]lastHeard{},
 		count: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thongsuot_beats_total", Help: "Beats that arrived, by way (datagram, http) and outcome: heard, repeated, old_epoch, replayed, forged, unknown, malformed, failed.",
 		}, []string{"way", "outcome"}),
@@ -148,10 +159,32 @@ func (b *beats) judge(ctx context.Context, w way, datagram []byte) (outcome stri
 	if err := b.loop.observe(ctx, observation(token.Site, now, w, beat)); err != nil {
 		b.log.Error("beat heard, its change waits for the ledger", "err", err, "site", token.Site)
 	}
+	b.keepGap(ctx, token.Site, now, beat)
 	answer.Heard = true
 	reply = answer.Marshal(token.BeatKey)
 	b.guard.remember(token.Site, beat, reply)
 	return "heard", reply
+}
+
+// keepGap stores how long a site was not heard, when beats of it are missing:
+// the history from which other rules can be tried.
+func (b *beats) keepGap(ctx context.Context, site string, now time.Time, beat wire.Beat) {
+	every := beat.Every
+	if every <= 0 {
+		every = b.loop.pace
+	}
+	b.mu.Lock()
+	last, known := b.heard[site]
+	b.heard[site] = lastHeard{now, every}
+	b.mu.Unlock()
+	gap := now.Sub(last.at)
+	if !known || gap < last.every*2-last.every/2 {
+		return
+	}
+	sample := thongsuot.Sample{Metric: metricBeatGap, Labels: []thongsuot.Label{{Name: thongsuot.LabelSite, Value: site}}, At: now, Value: gap.Seconds()}
+	if _, err := b.store.Append(ctx, []thongsuot.Sample{sample}); err != nil {
+		b.log.Warn("a gap of beats is not stored; a backtest will not know of it", "err", err, "site", site)
+	}
 }
 
 func observation(site string, now time.Time, w way, b wire.Beat) incident.Observation {

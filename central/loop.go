@@ -33,8 +33,9 @@ type loop struct {
 	ledger *ledger.Ledger
 	log    *slog.Logger
 	now    func() time.Time
-	told   func() // called after changes are on record
-	stir   func() // called when anything that pages show may have changed
+	pace   time.Duration // of beats that announce none
+	told   func()        // called after changes are on record
+	stir   func()        // called when anything that pages show may have changed
 
 	mu      sync.Mutex // guards engine
 	engine  *incident.Engine
@@ -46,9 +47,9 @@ type loop struct {
 	waiting prometheus.Gauge
 }
 
-func newLoop(engine *incident.Engine, l *ledger.Ledger, log *slog.Logger, reg prometheus.Registerer) *loop {
+func newLoop(engine *incident.Engine, pace time.Duration, l *ledger.Ledger, log *slog.Logger, reg prometheus.Registerer) *loop {
 	lp := &loop{
-		ledger: l, log: log, now: time.Now, engine: engine, told: func() {}, stir: func() {},
+		ledger: l, log: log, now: time.Now, engine: engine, pace: pace, told: func() {}, stir: func() {},
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thongsuot_incident_changes_total", Help: "Changes of incidents, by kind and cause.",
 		}, []string{"kind", "cause"}),

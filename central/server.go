@@ -140,7 +140,7 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	if err != nil {
 		return err
 	}
-	s.loop = newLoop(engine, s.ledger, log, reg)
+	s.loop = newLoop(engine, s.cfg.Incident.Beat, s.ledger, log, reg)
 	if err := s.loop.restore(context.Background(), s.registry.Current()); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 
 	epoch := newEpoch()
 	g, t := newGuard(), &tokens{ledger: s.ledger, log: log, now: time.Now}
-	s.beats = newBeats(t, s.loop, g, epoch, log, reg)
+	s.beats = newBeats(t, s.loop, g, epoch, s.store, log, reg)
 	s.names = newNames(s.cfg.Names, t, log, reg)
 	s.fetch = newFetch(t, log, reg)
 	s.empty = newEmptyPage()

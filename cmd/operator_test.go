@@ -66,3 +66,24 @@ func TestCorrectionsByCommand(t *testing.T) {
 		t.Errorf("matrix %+v, %v", m, err)
 	}
 }
+
+func TestBacktestByCommand(t *testing.T) {
+	dir := t.TempDir()
+	registry := filepath.Dir(write(t, dir, "registry/sites.csv", "code,kind,unit,name,status\n25051,commune,commune,Sơn Điền,active\n"))
+	config := write(t, dir, "central.yaml", "data_dir: "+dir+"/central\nregistry: ["+registry+"]\n")
+	rules := write(t, dir, "rules.yaml", "min_beats: 6\n")
+	f := func(wantCode int, want string, args ...string) string {
+		t.Helper()
+		code, out := answer(t, "thongsuot-central", append([]string{"backtest", "-config", config}, args...)...)
+		if code != wantCode || !strings.Contains(out, want) {
+			t.Errorf("%q: exit code %d, want %d and %q:\n%s", args, code, wantCode, want, out)
+		}
+		return out
+	}
+	f(0, "incidents: 0 with the present rules, 0 with the others", "-rules", rules)
+	f(0, `"base": 0`, "-from", "2026-11-20", "-to", "2026-11-21 07:30", "-json")
+	f(2, `-from: want a day such as 2026-11-25`, "-from", "soon")
+	f(1, "not before it ends", "-from", "2026-11-21", "-to", "2026-11-20")
+	f(2, "min_bats", "-rules", write(t, dir, "bad.yaml", "min_bats: 6\n"))
+	f(2, "incident.min_beats", "-rules", write(t, dir, "wrong.yaml", "min_beats: 60\n"))
+}

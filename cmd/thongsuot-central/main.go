@@ -42,6 +42,8 @@ usage: thongsuot-central COMMAND [-config FILE]
   window list    what is announced; window remove ID takes it back
   correct ID     keep what an incident was: -cause, -note, -who; none is
                  that nothing was wrong
+  backtest       what other rules of detection would have made of the history:
+                 -from DAY -to DAY -rules FILE -data DIR, -json
   matrix         how causes that were concluded compare with those that people
                  said; -days N, -json
   report         write a report for planners into the folder -out DIR, on the
@@ -62,9 +64,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var truth truthFlags
 	var accuracy matrixFlags
 	var planned reportFlags
+	var tried backtestFlags
 	p := program.Program{
 		Name: "thongsuot-central", Version: version, Usage: usage,
-		Commands: []string{"run", "check-config", "token", "reader", "revoke", "backup", "restore", "grafana", "window", "correct", "matrix", "report"},
+		Commands: []string{"run", "check-config", "token", "reader", "revoke", "backup", "restore", "grafana", "window", "correct", "matrix", "backtest", "report"},
 		Flags: func(command string, flags *flag.FlagSet) {
 			switch command {
 			case "token", "reader":
@@ -79,6 +82,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				truth.register(flags)
 			case "matrix":
 				accuracy.register(flags)
+			case "backtest":
+				tried.register(flags)
 			case "grafana":
 				boards.register(flags)
 			case "revoke":
@@ -116,6 +121,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return matrix(ctx, cfg, accuracy, stdout, stderr)
 	case "report":
 		return report(ctx, cfg, planned, stdout, stderr)
+	case "backtest":
+		return backtest(ctx, cfg, tried, stdout, stderr)
 	case "reader":
 		return makeReader(ctx, cfg, line.Args, out, stdout, stderr)
 	case "revoke":
