@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"thongsuot"
 	"thongsuot/alerting/email"
 	"thongsuot/alerting/slack"
+	"thongsuot/alerting/webhook"
 	"thongsuot/lang"
 )
 
@@ -25,8 +27,10 @@ type Config struct {
 // Chairs are the channels to the offices that the registry names as chairs, in
 // the order in which they are tried.
 type Chairs struct {
-	Email  *email.Config `yaml:"email"`
-	Budget int           `yaml:"budget"` // messages a day for each, then one summary at 17:00; 0 for no bound. Default 4
+	Webhooks []webhook.Config `yaml:"webhooks"` // by the phone numbers
+	Email    *email.Config    `yaml:"email"`
+	Order    []string         `yaml:"order"`  // names of the channels, first the one that is tried first. Default the webhooks, then e-mail
+	Budget   int              `yaml:"budget"` // messages a day for each, then one summary at 17:00; 0 for no bound. Default 4
 }
 
 // Receiver is an operations team with its channels. It is told over each.
@@ -37,13 +41,17 @@ type Receiver struct {
 	Budget   int                  `yaml:"budget"`    // messages a day, then one summary at 17:00; 0, the default, for no bound
 	Slack    *slack.Config        `yaml:"slack"`
 	Email    *email.Config        `yaml:"email"`
+	Webhook  *webhook.Config      `yaml:"webhook"`
+	Fallback string               `yaml:"fallback"` // another receiver, told only what a channel of this one fails to say three times
 }
 
 // DefaultConfig tells nobody.
 func DefaultConfig() Config { return Config{Language: string(lang.Vi), Chairs: Chairs{Budget: 4}} }
 
 // Configured reports whether anybody is told.
-func (c Config) Configured() bool { return len(c.Receivers) > 0 || c.Chairs.Email != nil }
+func (c Config) Configured() bool { return len(c.Receivers) > 0 || c.Chairs.configured() }
+
+func (c Chairs) configured() bool { return c.Email != nil || len(c.Webhooks) > 0 }
 
 // Validate reports every wrong field with its value.
 func (c Config) Validate() error {
@@ -72,6 +80,11 @@ func (c Config) Validate() error {
 		}
 		names[r.Name] = true
 	}
+	for i, r := range c.Receivers {
+		if r.Fallback != "" && (!names[r.Fallback] || r.Fallback == r.Name) {
+			errs = append(errs, fmt.Errorf("alerting.receivers[%d].fallback: must name another receiver (got %q)", i, r.Fallback))
+		}
+	}
 	errs = append(errs, c.Chairs.validate())
 	return errors.Join(errs...)
 }
@@ -91,8 +104,13 @@ func (r Receiver) validate() error {
 	if r.MinState != "" && !slices.Contains(toldStates(), r.MinState) {
 		return fmt.Errorf("min_state: must be of %v (got %q)", toldStates(), r.MinState)
 	}
-	if r.Slack == nil && r.Email == nil {
-		return errors.New("slack, email: both are missing, and a receiver needs a channel")
+	if r.Slack == nil && r.Email == nil && r.Webhook == nil {
+		return errors.New("slack, email, webhook: all are missing, and a receiver needs a channel")
+	}
+	if r.Webhook != nil {
+		if err := r.Webhook.Validate(); err != nil {
+			return fmt.Errorf("webhook.%w", err)
+		}
 	}
 	if r.Slack != nil {
 		if err := r.Slack.Validate(); err != nil {
@@ -114,6 +132,24 @@ func (c Chairs) validate() error {
 	if c.Budget < 0 {
 		return fmt.Errorf("alerting.chairs.budget: must not be below 0 (got %d)", c.Budget)
 	}
+	names := map[string]bool{"email": c.Email != nil}
+	for i, w := range c.Webhooks {
+		if err := w.Validate(); err != nil {
+			return fmt.Errorf("alerting.chairs.webhooks[%d].%w", i, err)
+		}
+		if w.To != "" {
+			return fmt.Errorf("alerting.chairs.webhooks[%d].to: must be empty, the registry's contacts.csv has the numbers", i)
+		}
+		if names[w.Channel()] {
+			return fmt.Errorf("alerting.chairs.webhooks[%d].name: is already taken (got %q)", i, w.Channel())
+		}
+		names[w.Channel()] = true
+	}
+	for i, name := range c.Order {
+		if !names[name] {
+			return fmt.Errorf("alerting.chairs.order[%d]: is no channel of the chairs (got %q)", i, name)
+		}
+	}
 	if c.Email == nil {
 		return nil
 	}
@@ -124,6 +160,14 @@ func (c Chairs) validate() error {
 		return fmt.Errorf("alerting.chairs.email.%w", err)
 	}
 	return nil
+}
+
+// rank is the place of a channel in the order in which they are tried.
+func (c Chairs) rank(n Notifier) int {
+	if i := slices.Index(c.Order, n.Name()); i >= 0 {
+		return i
+	}
+	return len(c.Order)
 }
 
 // Notifiers opens the channels of every receiver, by the receiver's name, and
@@ -145,6 +189,20 @@ func (c Config) Notifiers(log *slog.Logger) (map[string][]Notifier, error) {
 			}
 			out[r.Name] = append(out[r.Name], n)
 		}
+		if r.Webhook != nil {
+			n, err := webhook.New(*r.Webhook, log)
+			if err != nil {
+				return nil, fmt.Errorf("alerting.receivers[%d].webhook.%w", i, err)
+			}
+			out[r.Name] = append(out[r.Name], n)
+		}
+	}
+	for i, w := range c.Chairs.Webhooks {
+		n, err := webhook.New(w, log)
+		if err != nil {
+			return nil, fmt.Errorf("alerting.chairs.webhooks[%d].%w", i, err)
+		}
+		out[chairs] = append(out[chairs], n)
 	}
 	if c.Chairs.Email != nil {
 		n, err := email.New(*c.Chairs.Email)
@@ -153,5 +211,6 @@ func (c Config) Notifiers(log *slog.Logger) (map[string][]Notifier, error) {
 		}
 		out[chairs] = append(out[chairs], n)
 	}
+	slices.SortStableFunc(out[chairs], func(a, b Notifier) int { return cmp.Compare(c.Chairs.rank(a), c.Chairs.rank(b)) })
 	return out, nil
 }

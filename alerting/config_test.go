@@ -30,7 +30,7 @@ func TestConfig(t *testing.T) {
 	f("page_url: thongsuot.example", `alerting.page_url: must be an http or https URL (got "thongsuot.example")`)
 	f("page_url: javascript:alert(1)", `alerting.page_url: must be`)
 	f("receivers:\n- slack: {channel: C0123456789, token_file: t}", `alerting.receivers[0].name: must not be empty`)
-	f("receivers:\n- name: ops", `alerting.receivers[0].slack, email: both are missing`)
+	f("receivers:\n- name: ops", `alerting.receivers[0].slack, email, webhook: all are missing`)
 	f("receivers:\n- name: ops\n  slack: {channel: \"#ops\", token_file: t}", `alerting.receivers[0].slack.channel: must be the ID`)
 	f("receivers:\n- name: ops\n  slack: {channel: C0123456789, token: xoxb}", `token`)
 	f(ops+"  kinds: [village]\n", `alerting.receivers[0].kinds: must be of`)

@@ -12,6 +12,7 @@ import (
 type story struct {
 	changes    []thongsuot.Change   // by revision
 	deliveries []thongsuot.Delivery // to this receiver over this channel
+	elsewhere  bool                 // told by the channel that this one stands in for
 }
 
 // superseded reports whether a newer revision says it all: one that was sent,
@@ -64,7 +65,7 @@ func (s story) told() (revision int) {
 }
 
 // known reports whether the receiver knows, or may know, of the incident.
-func (s story) known() bool { return slices.ContainsFunc(s.deliveries, known) }
+func (s story) known() bool { return s.elsewhere || slices.ContainsFunc(s.deliveries, known) }
 
 // uncertain reports whether anything may have arrived that nobody knows of.
 func (s story) uncertain() bool {

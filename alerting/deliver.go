@@ -111,7 +111,7 @@ func (d *Dispatcher) prepare(ctx context.Context, l *lane, dl *thongsuot.Deliver
 	case !known:
 		dl.State, dl.Error = thongsuot.DeliveryFailed, "the ledger does not have this revision"
 		return s, c, false, nil
-	case s.superseded(*dl, now), !c.Incident.Open() && s.ref() == "" && !s.tried():
+	case s.superseded(*dl, now), !c.Incident.Open() && s.ref() == "" && !s.tried() && !s.elsewhere:
 		return s, c, false, nil
 	}
 	why, at, ok := d.due(l.party, s.changes, s.known(), dl.At, now)
@@ -138,7 +138,7 @@ func (d *Dispatcher) message(l *lane, dl thongsuot.Delivery, s story, c thongsuo
 	m.Ref = s.ref()
 	m.MayExist = s.tried()
 	m.Earliest = s.earliest()
-	m.EditOnly = !c.Incident.Open()
+	m.EditOnly = !c.Incident.Open() && !s.elsewhere
 	m.Uncertain = s.uncertain()
 	m.Rouse = s.rouses(dl)
 	if l.party.role == thongsuot.RoleChair {
@@ -155,10 +155,18 @@ func (d *Dispatcher) failed(ctx context.Context, l *lane, dl thongsuot.Delivery,
 	dl.Attempts++
 	dl.Error = e.Err.Error()
 	dl.Uncertain = dl.Uncertain || e.Uncertain
-	switch {
-	case ctx.Err() != nil: // the program ends: not the channel's fault
+	if ctx.Err() != nil { // the program ends: not the channel's fault
 		dl.NotBefore = now
 		return 0, d.finish(ctx, dl, thongsuot.DeliveryPending)
+	}
+	over, err := d.fallBack(ctx, l, dl, e, now)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case over:
+		d.log.Warn("alert handed to the next channel", failure(dl, e)...)
+		return 0, d.finish(ctx, dl, thongsuot.DeliveryFailed)
 	case e.Class == notice.Permanent, now.Sub(dl.At) > giveUpAfter:
 		d.log.Error("alert given up", failure(dl, e)...)
 		return 0, d.finish(ctx, dl, thongsuot.DeliveryFailed)

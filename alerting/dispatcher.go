@@ -245,6 +245,8 @@ func (d *Dispatcher) story(ctx context.Context, dl thongsuot.Delivery) (story, e
 	for _, o := range all {
 		if o.Receiver == dl.Receiver && o.Channel == dl.Channel {
 			s.deliveries = append(s.deliveries, o)
+		} else if dl.Why == whyFallback && o.Ref != "" && d.standsFor(dl, o) {
+			s.elsewhere = true
 		}
 	}
 	return s, nil

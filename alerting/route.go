@@ -30,6 +30,9 @@ func (r Receiver) hears(c thongsuot.Change, site thongsuot.Site) bool {
 func (d *Dispatcher) route(c thongsuot.Change, changes []thongsuot.Change, prior []thongsuot.Delivery, now time.Time) []thongsuot.Delivery {
 	var out []thongsuot.Delivery
 	for _, p := range d.parties(c.Incident) {
+		if d.isFallback(p.name) && !slices.ContainsFunc(prior, func(o thongsuot.Delivery) bool { return o.Receiver == p.name }) {
+			continue // for when another one fails
+		}
 		for n, o := range p.outlets {
 			channel := o.notifier.Name()
 			mine := func(o thongsuot.Delivery) bool { return o.Receiver == p.name && o.Channel == channel }

@@ -79,8 +79,7 @@ func (n *Notifier) Name() string { return "email" }
 // incident's thread, or "" where nothing is to be said. Errors are of type
 // *notice.Error.
 func (n *Notifier) Send(ctx context.Context, m notice.Message) (ref string, err error) {
-	first := m.Ref == "" && !m.Uncertain
-	if m.EditOnly && first || !first && !m.Rouse && !m.Corrects {
+	if !m.Wanted() {
 		return "", nil
 	}
 	msg, id, err := n.compose(m)

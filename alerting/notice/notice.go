@@ -41,6 +41,16 @@ type Message struct {
 	Link     Link     // where to read on; zero when the pages have no public address
 }
 
+// Wanted reports whether a channel that can neither edit nor look has anything
+// to say: the first word of an incident, what calls people, a correction, and
+// never the end of what was not told.
+func (m Message) Wanted() bool {
+	if m.Ref == "" && !m.Uncertain {
+		return !m.EditOnly
+	}
+	return m.Rouse || m.Corrects
+}
+
 // Link is an address with the words to show for it.
 type Link struct{ URL, Text string }
 
