@@ -59,26 +59,29 @@ func (s *site) nextChange(now time.Time, cfg Config) time.Time {
 			consider(t.Quality.Loss.First.Add(sureOfLoss + 1))
 		}
 	}
-	if s.Open != nil || s.unsettled() {
-		for _, o := range s.Standing {
-			if len(o.Results) > 0 {
-				consider(o.At.Add(o.Every)) // an answer more may decide
-			}
+	for i := range s.Standing {
+		if o := &s.Standing[i]; s.decides(o) {
+			consider(o.At.Add(o.Every))
 		}
 	}
 	return at
 }
 
-// unsettled reports whether an answer like the last, once more, may change what
-// is held of a target.
-func (s *site) unsettled() bool {
-	for _, t := range s.Targets {
-		q := &t.Quality
-		if t.Fails > 0 || !q.Loss.First.IsZero() || q.Trip.stirred() || q.FirstByte.stirred() || q.Bulk.stirred() {
+// decides reports whether an answer more may change what is held of a target.
+func (s *site) decides(o *Observation) bool {
+	for i := range o.Results {
+		if t := s.Targets[o.Results[i].Probe]; t != nil && t.unsettled() {
 			return true
 		}
 	}
 	return false
+}
+
+// unsettled reports whether an answer like the last, once more, may change what
+// is held of the target.
+func (t *target) unsettled() bool {
+	q := &t.Quality
+	return t.Fails > 0 || !q.Loss.First.IsZero() || q.Trip.stirred() || q.FirstByte.stirred() || q.Bulk.stirred()
 }
 
 func (d *delay) stirred() bool { return d != nil && (d.High || d.Sum > 0 || d.Acute > 0) }
