@@ -124,10 +124,12 @@ const beyondLimit = 2
 // voltage is the newest finding that the mains voltage endangers machines, the
 // zero result when there is none.
 func (s *site) voltage(now time.Time, cfg Config) thongsuot.Result {
-	for _, name := range s.names() {
-		r := s.Targets[name].Last
-		if band, _ := r.Field(thongsuot.FieldVoltsBand); r.Kind == thongsuot.ProbeVoltage && band == beyondLimit && now.Sub(r.At) <= cfg.Stale {
-			return r
+	for _, t := range s.targets() {
+		if t.Last.Kind != thongsuot.ProbeVoltage {
+			continue
+		}
+		if band, _ := t.Last.Field(thongsuot.FieldVoltsBand); band == beyondLimit && now.Sub(t.Last.At) <= cfg.Stale {
+			return t.Last
 		}
 	}
 	return thongsuot.Result{}
@@ -148,12 +150,11 @@ type sight struct {
 // where it has to answer: many routers and hosts drop echo requests all their
 // life.
 func (s *site) look(now time.Time, cfg Config, line string) (v sight) {
-	for _, probe := range s.names() {
-		t := s.Targets[probe]
-		name := role(t.Last)
+	for _, t := range s.targets() {
 		if t.Last.Line != line || now.Sub(t.Fresh) > cfg.Stale || s.duringSilence(t.Fresh) {
 			continue
 		}
+		name := role(t.Last)
 		down := t.down(cfg)
 		if name == thongsuot.NameHop && t.Answered && !down {
 			v.firstHop = t
@@ -304,10 +305,12 @@ func (s *site) duringSilence(at time.Time) bool {
 	return s.Gap != nil && at.After(s.Gap.Since) && at.Before(s.Gap.End)
 }
 
-// names lists the targets, sorted. Targets only ever come in addition.
-func (s *site) names() []string {
-	if len(s.sorted) != len(s.Targets) {
-		s.sorted = slices.Sorted(maps.Keys(s.Targets))
+// targets lists the targets by name.
+func (s *site) targets() []*target {
+	if s.sorted == nil {
+		for _, name := range slices.Sorted(maps.Keys(s.Targets)) {
+			s.sorted = append(s.sorted, s.Targets[name])
+		}
 	}
 	return s.sorted
 }

@@ -45,7 +45,9 @@ func (e *Engine) announced(site string, cause thongsuot.Cause, onsets ...time.Ti
 // returns when that must be looked at again, zero for never.
 func (e *Engine) mark(v *thongsuot.Verdict, site string, now time.Time, onsets ...time.Time) (again time.Time) {
 	v.Planned = false
-	v.Evidence = slices.DeleteFunc(slices.Clone(v.Evidence), ofPlan)
+	if slices.ContainsFunc(v.Evidence, ofPlan) {
+		v.Evidence = slices.DeleteFunc(slices.Clone(v.Evidence), ofPlan)
+	}
 	if v.State == thongsuot.StateUp {
 		return time.Time{}
 	}

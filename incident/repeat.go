@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -47,43 +46,46 @@ func (s *site) learn(o Observation, n int64, cfg Config) {
 	}
 }
 
-// repeat measures n equal answers, the first of them r.
+// repeat measures n equal answers, the first of them r. What is usual is known
+// by the hour, so it is asked anew in each whether they only confirm it.
 func (q *quality) repeat(r thongsuot.Result, n int64, every time.Duration, cfg Config) {
-	for ; n > 0 && !q.steady(r); n-- {
-		q.measure(r, cfg)
-		r.At = r.At.Add(every)
-	}
-	for _, d := range []*delay{q.Trip, q.FirstByte, q.Bulk} {
-		d.repeat(r.At, n, every)
+	for n > 0 {
+		if !q.steady(r) {
+			q.measure(r, cfg)
+			r.At = r.At.Add(every)
+			n--
+			continue
+		}
+		next := r.At.Truncate(time.Hour).Add(time.Hour)
+		in := min(n, int64((next.Sub(r.At)-1)/every)+1)
+		for _, d := range [...]*delay{q.Trip, q.FirstByte, q.Bulk} {
+			d.repeat(r.At, in, every)
+		}
+		r.At = r.At.Add(time.Duration(in) * every)
+		n -= in
 	}
 }
 
-// steady reports whether answers like r only confirm what is known.
+// steady reports whether answers like r, in its hour, only confirm what is known.
 func (q *quality) steady(r thongsuot.Result) bool {
 	if l := &q.Loss; r.Kind == thongsuot.ProbeICMP && (len(l.Lost) < keptRounds || l.High || slices.ContainsFunc(l.Lost, func(n byte) bool { return n > 0 })) {
 		return false
 	}
-	return q.Trip.steady() && q.FirstByte.steady() && q.Bulk.steady()
+	return q.Trip.steady(r.At) && q.FirstByte.steady(r.At) && q.Bulk.steady(r.At)
 }
 
 // steady reports whether all answers since the last value were the same, and
-// nearly usual.
-func (d *delay) steady() bool {
+// hardly longer than is usual in that hour.
+func (d *delay) steady(at time.Time) bool {
 	if d == nil {
 		return true
 	}
-	return d.Values > 0 && !d.stirred() && d.Equal >= medianOf && math.Abs(d.Newest-d.Usual) < cusumSlack*leastSpread &&
-		(d.HourN == nil || !slices.ContainsFunc(d.hours(), func(ln float64) bool { return math.Abs(d.Newest-ln) >= cusumSlack*leastSpread }))
-}
-
-// hours are the delays of the hours that are known for themselves.
-func (d *delay) hours() (ln []float64) {
-	for h, n := range d.HourN {
-		if n >= hourLearned {
-			ln = append(ln, float64(d.HourLn[h]))
-		}
+	if d.Values == 0 || d.stirred() || d.Equal < medianOf {
+		return false
 	}
-	return ln
+	const most = cusumSlack * leastSpread
+	h := at.UTC().Hour()
+	return (d.knows(at) || d.Newest-d.Usual < most) && (d.HourN[h] == 0 || d.Newest-float64(d.HourLn[h]) < most)
 }
 
 // repeat takes in n answers more like the newest, from at on.

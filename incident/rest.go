@@ -53,7 +53,7 @@ func (s *site) nextChange(now time.Time, cfg Config) time.Time {
 	if s.Silent != nil && s.Verdict.State == thongsuot.StateOff {
 		consider(s.Silent.look)
 	}
-	for _, t := range s.Targets {
+	for _, t := range s.targets() {
 		consider(t.Fresh.Add(cfg.Stale + 1))
 		if t.Quality.Loss.High {
 			consider(t.Quality.Loss.First.Add(sureOfLoss + 1))

@@ -32,14 +32,14 @@ func (v serviceViews) key() string {
 // that are down there.
 func (s *site) seeServices(now time.Time, cfg Config) (down []*target) {
 	s.services = nil
-	for _, name := range s.names() {
-		t := s.Targets[name]
+	for _, t := range s.targets() {
 		if t.Last.Kind != thongsuot.ProbeService || now.Sub(t.Fresh) > cfg.Stale || s.duringSilence(t.Fresh) {
 			continue
 		}
 		if s.services == nil {
 			s.services = serviceViews{}
 		}
+		name := t.Last.Probe
 		switch { // as with the portal, one failure is enough for its vote
 		case t.Fails == 0:
 			s.services[name] = PortalOK
@@ -101,8 +101,8 @@ func saidSo(t *target) bool {
 func (s *site) seeLines(now time.Time, cfg Config) (j judged, any bool) {
 	s.lines = nil
 	var lines []string
-	for _, name := range s.names() {
-		if l := s.Targets[name].Last.Line; l != "" && !slices.Contains(lines, l) {
+	for _, t := range s.targets() {
+		if l := t.Last.Line; l != "" && !slices.Contains(lines, l) {
 			lines = append(lines, l)
 		}
 	}

@@ -24,7 +24,7 @@ func placeOf(s thongsuot.Site) place {
 type site struct {
 	place  `json:"-"`
 	wake   time.Time  // when time alone may change what is to be said of it next
-	sorted []string   // names of Targets
+	sorted []*target  // Targets by name; nil when it must be sorted anew
 	replan time.Time  // when an announced window will have been overrun; zero for never
 	view   PortalView // how it saw the portal when it was last judged
 	shown  shown      // to the others
@@ -247,7 +247,7 @@ func (s *site) keep(r thongsuot.Result) (*target, bool) {
 			return nil, false
 		}
 		t = &target{}
-		s.Targets[r.Probe] = t
+		s.Targets[r.Probe], s.sorted = t, nil
 	}
 	if !r.At.After(t.Last.At) {
 		return nil, false
@@ -437,7 +437,7 @@ func (s *site) ended(at time.Time) time.Time {
 		return at
 	}
 	var eased time.Time
-	for _, t := range s.Targets {
+	for _, t := range s.targets() {
 		eased = later(eased, t.Quality.eased())
 	}
 	if eased.After(s.Open.Start) && eased.Before(at) {

@@ -59,8 +59,8 @@ func (e *Engine) Status(code string, now time.Time) (st Status, ok bool) {
 	if s.Open != nil {
 		st.Incident = s.Open.ID
 	}
-	for _, name := range s.names() {
-		st.Results = append(st.Results, s.Targets[name].Last)
+	for _, t := range s.targets() {
+		st.Results = append(st.Results, t.Last)
 	}
 	return st, true
 }

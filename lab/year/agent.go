@@ -41,6 +41,8 @@ type agent struct {
 	emit   func(incident.Observation)
 
 	is    condition
+	named int // the boot whose id name is
+	name  string
 	since int64          // of is
 	turns int64          // when the body changes next
 	next  [streams]int64 // of each stream

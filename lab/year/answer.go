@@ -28,7 +28,12 @@ const (
 	portalURL     = "https://dichvucong.example/"
 )
 
-func (a *agent) bootID() string { return fmt.Sprintf("%s-boot-%d", a.Code, a.is.boot) }
+func (a *agent) bootID() string {
+	if a.named != a.is.boot {
+		a.named, a.name = a.is.boot, fmt.Sprintf("%s-boot-%d", a.Code, a.is.boot)
+	}
+	return a.name
+}
 
 func ratio(name string, v float64) thongsuot.Field { return thongsuot.Field{Name: name, Value: v} }
 
@@ -166,9 +171,8 @@ func (a *agent) way() float64 {
 }
 
 func echo(r *thongsuot.Result, back int, rtt float64) {
-	r.Fields = []thongsuot.Field{
-		ratio(thongsuot.FieldSent, echoes), ratio(thongsuot.FieldReceived, float64(back)), ratio(thongsuot.FieldLoss, float64(echoes-back)/echoes),
-	}
+	r.Fields = append(make([]thongsuot.Field, 0, 8),
+		ratio(thongsuot.FieldSent, echoes), ratio(thongsuot.FieldReceived, float64(back)), ratio(thongsuot.FieldLoss, float64(echoes-back)/echoes))
 	if back == 0 {
 		r.Reason = thongsuot.ReasonTimeout
 		return
