@@ -85,7 +85,10 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		return judged{Verdict: v, since: s.Power.Since, region: e.region(s, f, v, now)}
 	case v.State != thongsuot.StateUp:
 		poor := sees.poor()
-		v.Evidence = slices.Concat(sees.evidence(), poorEvidence(poor, now), v.Evidence, e.others(s, f))
+		region := e.region(s, f, v, now)
+		why := func() []thongsuot.Evidence {
+			return slices.Concat(sees.evidence(), poorEvidence(poor, now), v.Evidence, e.others(s, f))
+		}
 		if v.State == thongsuot.StateDegraded {
 			since := earliestPoor(poor)
 			if f.Loss >= lossTold && now.Sub(since) < sureOfLoss {
@@ -94,9 +97,11 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 			if since.IsZero() {
 				since = now
 			}
-			return judged{Verdict: v, since: since, region: e.region(s, f, v, now)}
+			v.Evidence = s.because(v, region, why)
+			return judged{Verdict: v, since: since, region: region}
 		}
-		return judged{Verdict: v, since: sees.onset(f), region: e.region(s, f, v, now)}
+		v.Evidence = s.because(v, region, why)
+		return judged{Verdict: v, since: sees.onset(f), region: region}
 	case len(sees.hostsDown) > 0:
 		// One host that used to answer is gone while others answer: its own
 		// fault or that of the way to it. The counter may still work.
@@ -110,6 +115,15 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 	default:
 		return up()
 	}
+}
+
+// because is the evidence of a verdict: what is held of it already, where it is
+// nothing new.
+func (s *site) because(v thongsuot.Verdict, r thongsuot.Region, why func() []thongsuot.Evidence) []thongsuot.Evidence {
+	if in := s.Open; in != nil && r == in.Region && (in.Part == "") == (r.Kind == "") && v.Same(in.Verdict) && v.Same(s.Verdict) {
+		return in.Verdict.Evidence
+	}
+	return why()
 }
 
 // sureOfLoss is how long loss goes on before its place is held to be sure.

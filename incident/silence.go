@@ -76,8 +76,9 @@ func (e *Engine) judgeSilent(s *site, unheard int, now time.Time) judged {
 		s.asks.province = true
 	}
 	v := Attribute(f)
-	v.Evidence = append(q.evidence(unheard), e.others(s, f)...)
-	return judged{Verdict: v, since: q.Since, region: e.region(s, f, v, now), at: opened}
+	region := e.region(s, f, v, now)
+	v.Evidence = s.because(v, region, func() []thongsuot.Evidence { return append(q.evidence(unheard), e.others(s, f)...) })
+	return judged{Verdict: v, since: q.Since, region: region, at: opened}
 }
 
 // facts are what is known of a silence while it lasts.

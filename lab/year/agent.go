@@ -364,6 +364,7 @@ func (a *agent) expand(s stretch) (out []thongsuot.Result) {
 	was := a.is
 	a.is = s.is
 	defer func() { a.is = was }()
+	out = make([]thongsuot.Result, 0, (s.to-s.from)/roundEvery*5+(s.to-s.from)/minuteEvery+10)
 	// Clocks drift between the centre's answers.
 	for t := onGrid(s.phase[rounds], roundEvery, s.from); t < s.to; t += roundEvery {
 		out = append(out, a.roundResults(t)...)
