@@ -255,8 +255,11 @@ type Incident struct {
 }
 
 // Regional reports whether the incident is a whole with members, and not the
-// record of one outage at one site.
-func (i Incident) Regional() bool { return i.Region.Kind != "" && i.Part == "" }
+// record of one outage at one site. A record keeps the region that its verdict
+// names also when it is not, or no longer, part of a regional incident.
+func (i Incident) Regional() bool {
+	return i.Region.Kind != "" && i.Part == "" && (i.Site == "" || i.Region.Kind == RegionFlapping)
+}
 
 // Hit counts the members of a regional incident, and those that are still part.
 func (i Incident) Hit() (members, still int) {

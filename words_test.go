@@ -121,3 +121,19 @@ func TestDays(t *testing.T) {
 		}
 	}
 }
+
+func TestRegional(t *testing.T) {
+	f := func(i thongsuot.Incident, want bool) {
+		t.Helper()
+		if got := i.Regional(); got != want {
+			t.Errorf("%+v is regional: %v, want %v", i, got, want)
+		}
+	}
+	upstream := thongsuot.Region{Kind: thongsuot.RegionUpstream}
+	f(thongsuot.Incident{Site: "25051"}, false)
+	f(thongsuot.Incident{Region: upstream}, true)
+	f(thongsuot.Incident{Site: "25051", Region: upstream, Part: "r1"}, false)
+	f(thongsuot.Incident{Site: "25051", Region: upstream}, false) // a record that its region let go
+	f(thongsuot.Incident{Site: "25051", Region: thongsuot.Region{Kind: thongsuot.RegionFlapping}}, true)
+	f(thongsuot.Incident{Site: "25051", Region: thongsuot.Region{Kind: thongsuot.RegionFlapping}, Part: "f1"}, false)
+}

@@ -64,7 +64,7 @@ func (c Config) Fitted() Config {
 		}
 		dir = up
 	}
-	room := int64(fs.Bavail) * fs.Bsize
+	room := int64(fs.Bavail) * int64(fs.Bsize) // Bsize is 32 bits wide on some boxes
 	if entries, err := os.ReadDir(c.Dir); err == nil {
 		for _, e := range entries {
 			if _, ours := segmentNumber(e.Name()); ours {
