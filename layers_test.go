@@ -46,6 +46,7 @@ var vendors = map[string][]string{
 	"github.com/prometheus/prometheus":            {"store"},
 	"modernc.org/sqlite":                          {"ledger"},
 	"github.com/goccy/go-yaml":                    {"cmd"},
+	"github.com/emersion/go-ical":                 {"registry"},
 	"golang.org/x/net":                            {"probes"},
 }
 

@@ -2,9 +2,11 @@ package central
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"thongsuot"
+	"thongsuot/dashboards"
 	"thongsuot/incident"
 	"thongsuot/ledger"
 )
@@ -50,6 +52,16 @@ func (l *loop) tellTruth(ctx context.Context, t thongsuot.Truth) (err error) {
 		return stepErr
 	}
 	return err
+}
+
+// correct keeps what somebody says on an incident's page.
+func (s *Server) correct(ctx context.Context, t thongsuot.Truth) error {
+	if err := s.ledger.AddTruth(ctx, t); errors.Is(err, ledger.ErrNoIncident) {
+		return dashboards.ErrNotFound
+	} else if err != nil {
+		return err
+	}
+	return s.ledger.Audit(ctx, ledger.AuditEntry{At: t.At, Who: t.Who, What: "incident corrected", Detail: t.Incident + " " + string(t.Cause) + " on its page"})
 }
 
 // Accuracy compares what was concluded of the incidents that began in [from, to]

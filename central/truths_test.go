@@ -1,8 +1,11 @@
 package central_test
 
 import (
+	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,5 +65,61 @@ func TestCorrectionReachesTheRecord(t *testing.T) {
 	}
 	if left, err := l.NewTruths(t.Context()); err != nil || len(left) != 0 {
 		t.Errorf("left %+v, %v", left, err)
+	}
+}
+
+// The page of an incident takes a correction from its own form alone.
+func TestCorrectionOnThePage(t *testing.T) {
+	h := newHouse(t)
+	l, err := ledger.Open(filepath.Join(h.cfg.DataDir, "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	began := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+	in := thongsuot.Incident{ID: "25051-y", Site: "25051", Start: began, End: began.Add(time.Minute), Worst: thongsuot.StateDown, Revision: 1,
+		Verdict: thongsuot.Verdict{State: thongsuot.StateDown, Cause: thongsuot.CausePower, Confidence: .7}}
+	if err := l.Record(t.Context(), []thongsuot.Change{{Kind: thongsuot.ChangeOpened, At: began, Incident: in}}); err != nil {
+		t.Fatal(err)
+	}
+	if page := h.get("incident/25051-y"); !strings.Contains(page, `action="/incident/25051-y/truth"`) || !strings.Contains(page, "Xác nhận nguyên nhân") {
+		t.Error("the page has no form")
+	}
+	post := func(id, site string, form url.Values) int {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodPost, "http://"+h.server.PagesAddr()+"/incident/"+id+"/truth", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", site)
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	good := url.Values{"cause": {"lan"}, "who": {"Văn phòng UBND"}, "note": {"bộ chia mạng  hỏng"}}
+	f := func(id, site string, form url.Values, want int) {
+		t.Helper()
+		if got := post(id, site, form); got != want {
+			t.Errorf("post to %s from %s: %d, want %d", id, site, got, want)
+		}
+	}
+	f("25051-y", "cross-site", good, http.StatusForbidden)
+	f("25051-y", "same-origin", url.Values{"cause": {"lan"}}, http.StatusBadRequest)
+	f("25051-y", "same-origin", url.Values{"cause": {"weather"}, "who": {"x"}}, http.StatusBadRequest)
+	f("25051-nowhere", "same-origin", good, http.StatusNotFound)
+	if none, err := l.TruthsOf(t.Context(), in.ID); err != nil || len(none) != 0 {
+		t.Fatalf("kept %+v, %v", none, err)
+	}
+	f("25051-y", "same-origin", good, http.StatusSeeOther)
+	kept, err := l.TruthsOf(t.Context(), in.ID)
+	if err != nil || len(kept) != 1 || kept[0].Cause != thongsuot.CauseLAN || kept[0].How != thongsuot.HowPage || kept[0].Note != "bộ chia mạng hỏng" {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+	if trail, err := l.AuditTrail(t.Context(), 1); err != nil || len(trail) != 1 || trail[0].What != "incident corrected" {
+		t.Errorf("audit %+v, %v", trail, err)
 	}
 }

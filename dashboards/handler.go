@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"thongsuot"
 	"thongsuot/lang"
 )
 
@@ -27,6 +28,10 @@ type Options struct {
 	Pace       time.Duration         // least time between two updates of a live page; defaults to 1 s
 	Beat       time.Duration         // between signs of life of a stream; defaults to 15 s
 	Now        func() time.Time      // to tell old figures; defaults to time.Now
+
+	// Correct keeps what somebody says on an incident's page that it was; nil
+	// shows no form. An unknown incident is ErrNotFound.
+	Correct func(ctx context.Context, t thongsuot.Truth) error
 }
 
 func (o Options) withDefaults() Options {
@@ -82,6 +87,10 @@ func Handler(src Source, opts Options) (http.Handler, error) {
 	mux := http.NewServeMux()
 	handle := func(pattern, name string, serve http.HandlerFunc) {
 		mux.Handle(pattern, h.metrics.count(name, serve))
+	}
+	if h.opts.Correct != nil {
+		guarded := http.NewCrossOriginProtection().Handler(http.HandlerFunc(h.serveCorrection))
+		handle("POST /incident/{id}/truth", "correction", guarded.ServeHTTP)
 	}
 	handle("GET /{$}", "overview", h.servePage)
 	handle("GET /site/{code}", "site", h.servePage)

@@ -57,6 +57,7 @@ type incidentModel struct {
 	Still      int        // members that are not back
 	Changes    []revision // newest first
 	Deliveries []delivery // by revision
+	Correct    *correction
 }
 
 // member is a site of a regional incident.

@@ -125,7 +125,10 @@ func (h *handler) content(ctx context.Context, p page, full bool) (content, erro
 			return content{}, fmt.Errorf("incident %q: %w", p.arg, err)
 		}
 		m := t.incident(v, h.opts.Now())
-		return t.content(t.lang.T("page.incident.title", t.lang.Site(m.Site)), v.At, m, "banner", "verdict", "history", "deliveries")
+		if h.opts.Correct != nil {
+			m.Correct = correctionOf(v.Incident.ID)
+		}
+		return t.content(t.lang.T("page.incident.title", t.lang.Site(m.Site)), v.At, m, "banner", "verdict", "history", "deliveries", "correct")
 	default:
 		return t.content(t.lang.T("page.error."+p.arg), time.Time{}, errorModel{p.arg}, "error")
 	}
