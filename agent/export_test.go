@@ -239,3 +239,17 @@ func Trimmed() func(Measured) thongsuot.Result {
 	f := facts{}
 	return func(m Measured) thongsuot.Result { return f.trim(measured{m.Result, m.Began}).Result }
 }
+
+// Nightly runs a probe as a site does each night, and hands over its results.
+func Nightly(ctx context.Context, site string, p probes.Probe, clock *Clock) <-chan Measured {
+	c := &collector{in: make(chan measured), lost: prometheus.NewCounter(prometheus.CounterOpts{Name: "lost"})}
+	out := make(chan Measured)
+	go func() { nightly(ctx, site, p, clock, c); close(c.in) }()
+	go func() {
+		for m := range c.in {
+			out <- Measured{m.Result, m.began}
+		}
+		close(out)
+	}()
+	return out
+}

@@ -17,7 +17,8 @@ import (
 const (
 	nightBegins = 22 * time.Hour
 	nightLasts  = 7 * time.Hour
-	// lookAgain bounds each wait: the machine's idea of the time may change.
+	// lookAgain bounds each wait: the machine's idea of the time may change, and
+	// with it which night is next.
 	lookAgain = 10 * time.Minute
 )
 
@@ -41,13 +42,15 @@ func nextNight(site, probe string, now time.Time) time.Time {
 // nightly runs a probe once a night until ctx ends.
 func nightly(ctx context.Context, site string, p probes.Probe, clock *Clock, c *collector) {
 	for {
-		turn := nextNight(site, p.Name, clock.now())
-		for wait := turn.Sub(clock.now()); wait > 0; wait = turn.Sub(clock.now()) {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(min(wait, lookAgain)):
-			}
+		now := clock.now()
+		turn := nextNight(site, p.Name, now)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(min(turn.Sub(now), lookAgain)):
+		}
+		if late := clock.now().Sub(turn); late < 0 || late > lookAgain {
+			continue // not yet; or the clock was set, and it may be day
 		}
 		began := clock.boottime()
 		if r := probes.Run(ctx, p); ctx.Err() == nil {

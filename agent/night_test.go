@@ -1,11 +1,15 @@
 package agent_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"thongsuot"
 	"thongsuot/agent"
+	"thongsuot/probes"
 )
 
 // Every turn lies in the night of Vietnam, is later than now, comes once a
@@ -35,5 +39,44 @@ func TestNightsAreSpread(t *testing.T) {
 		if hours[h] < 50 { // of 1240, 177 an hour
 			t.Errorf("%d turns in the hour from %d", hours[h], h)
 		}
+	}
+}
+
+// The wait for the night lasts as long as it should, night after night, also
+// when the centre sets the clock right meanwhile; and it ends with the agent.
+func TestNightlyWaitsForItsTurn(t *testing.T) {
+	f := func(off time.Duration) { // of the machine's clock, until the centre is heard
+		synctest.Test(t, func(t *testing.T) { nights(t, off) })
+	}
+	f(0)
+	f(11 * time.Hour)
+	f(3 * 365 * 24 * time.Hour)
+	f(-30 * 365 * 24 * time.Hour)
+}
+
+func nights(t *testing.T, off time.Duration) {
+	began := time.Now()
+	clock := agent.NewClock("b", func() time.Duration { return time.Since(began) }, func() time.Time { return time.Now().Add(off) })
+	ctx, cancel := context.WithCancel(t.Context())
+	probe := probes.Probe{
+		Name: "fetch", Kind: thongsuot.ProbeFetch, Timeout: time.Minute,
+		Do: func(context.Context) thongsuot.Result {
+			return thongsuot.Result{Reason: thongsuot.ReasonOK}
+		},
+	}
+	runs := agent.Nightly(ctx, "24778", probe, clock)
+	synctest.Wait()
+	clock.Anchor(time.Now(), time.Since(began), time.Since(began)) // now it is right
+	due := agent.NextNight("24778", "fetch", time.Now())
+	for range 5 {
+		m := <-runs
+		if !m.OK() || !time.Now().Equal(due) || m.Began != due.Sub(began) {
+			t.Errorf("ran at %s, due at %s: %+v", time.Now(), due, m)
+		}
+		due = agent.NextNight("24778", "fetch", due)
+	}
+	cancel()
+	for range runs {
+		t.Error("a run after the end")
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"thongsuot"
@@ -19,8 +21,8 @@ import (
 
 // FetchConfig measures the throughput of a line by one bounded transfer each
 // way with the operator's own centre: at most MaxBytes or Limit, whichever
-// comes first. It sends no trains of packets, so a thin line only carries what
-// TCP asks of it.
+// comes first, and no more once the line suffers. It sends no trains of
+// packets, so a thin line only carries what TCP asks of it.
 type FetchConfig struct {
 	Name     string
 	URL      string // of the centre's transfers, without query
@@ -31,6 +33,8 @@ type FetchConfig struct {
 	Watch    time.Duration // how long the line's use is looked at before
 	Busy     float64       // bit/s of others' traffic from which the line is left alone
 
+	// RTT takes one round trip with the centre by the line; nil makes a connection.
+	RTT       func(ctx context.Context) (time.Duration, error)
 	Token     func() (string, error)
 	Transport http.RoundTripper
 }
@@ -39,6 +43,21 @@ type FetchConfig struct {
 func DefaultFetchConfig() FetchConfig {
 	return FetchConfig{Name: "fetch", Sysfs: "/sys", MaxBytes: 1 << 20, Limit: 3 * time.Second, Watch: 3 * time.Second, Busy: 200e3}
 }
+
+// How a transfer is kept from harming others: when twice in a row the round
+// trip beside it is longer by mostRise than before, it has shown what the line
+// carries, and ends.
+const (
+	mostRise   = 150 * time.Millisecond
+	rttEvery   = 200 * time.Millisecond
+	rttPatient = 5 * time.Second // for the round trips before
+	baseOf     = 3               // round trips, of which the least counts
+)
+
+var (
+	errEnough  = errors.New("the time is over")
+	errSuffers = fmt.Errorf("ended early: the round trip rose by more than %s", mostRise)
+)
 
 // fetchEvery is the pace for who asks: a night.
 const fetchEvery = 24 * time.Hour
@@ -65,11 +84,14 @@ func (c FetchConfig) schedule() schedule {
 //
 // Reasons: ok, skipped (the line is in use, or the centre asks for patience),
 // not_present (the receiver measures no lines), http_4xx, http_5xx and those of
-// a connection that fails. Fields, each as far as the run came:
-// down_bits_per_second, up_bits_per_second, down_bytes, up_bytes.
+// a connection that fails. Detail of a good answer says when a transfer ended
+// early because the line suffered. Fields, each as far as the run came: down_bits_per_second, up_bits_per_second, down_bytes, up_bytes.
 func NewFetch(cfg FetchConfig) (Probe, error) {
 	if err := cfg.Validate(); err != nil {
 		return Probe{}, err
+	}
+	if cfg.RTT == nil {
+		cfg.RTT = cfg.connect
 	}
 	return newProbe(thongsuot.ProbeFetch, cfg.schedule(), redact(cfg.URL), cfg.run), nil
 }
@@ -82,14 +104,21 @@ func (c FetchConfig) run(ctx context.Context) thongsuot.Result {
 	case used > c.Busy:
 		return fail(thongsuot.ReasonSkipped, fmt.Errorf("the line is in use: %.0f kbit/s", used/1e3))
 	}
+	base, err := c.base(ctx)
+	if err != nil {
+		return fail(fetchReason(err), err)
+	}
 	var r thongsuot.Result
 	for _, one := range []struct {
-		ask         func(context.Context) (float64, time.Duration, error)
+		ask         func(ctx context.Context, base time.Duration) (float64, time.Duration, error)
 		rate, bytes string
 	}{
 		{c.down, thongsuot.FieldDownRate, thongsuot.FieldDownBytes}, {c.up, thongsuot.FieldUpRate, thongsuot.FieldUpBytes},
 	} {
-		n, took, err := one.ask(ctx)
+		n, took, err := one.ask(ctx, base)
+		if errors.Is(err, errSuffers) {
+			r.Detail, err = err.Error(), nil
+		}
 		if err != nil {
 			r.Reason, r.Detail = fetchReason(err), plain(err).Error()
 			return r
@@ -137,8 +166,68 @@ func (c FetchConfig) request(ctx context.Context, method string, query string, b
 	return c.Transport.RoundTrip(req)
 }
 
-// down reads until all is here or the time is over, from the first byte on.
-func (c FetchConfig) down(ctx context.Context) (bytes float64, took time.Duration, err error) {
+// connect takes the time that a connection with the centre needs: a round trip.
+func (c FetchConfig) connect(ctx context.Context) (time.Duration, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return 0, err
+	}
+	port := u.Port()
+	if port == "" {
+		port = u.Scheme
+	}
+	begin := time.Now()
+	conn, err := c.Line.Dialer(0).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return 0, err
+	}
+	return time.Since(begin), conn.Close()
+}
+
+// base is the round trip while the line is at rest.
+func (c FetchConfig) base(ctx context.Context) (least time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, rttPatient)
+	defer cancel()
+	for i := range baseOf {
+		rtt, err := c.RTT(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 || rtt < least {
+			least = rtt
+		}
+	}
+	return least, nil
+}
+
+// limited ends with errEnough when the time of a transfer is over, and with
+// errSuffers as its cause when the line does.
+func (c FetchConfig) limited(ctx context.Context, base time.Duration) (context.Context, func()) {
+	ctx, end := context.WithTimeoutCause(ctx, c.Limit, errEnough)
+	ctx, brake := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		for bad := 0; bad < 2; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(rttEvery):
+			}
+			brief, cancel := context.WithTimeout(ctx, base+mostRise)
+			rtt, err := c.RTT(brief)
+			cancel()
+			if bad++; err == nil && rtt <= base+mostRise {
+				bad = 0
+			}
+		}
+		brake(errSuffers)
+	})
+	return ctx, func() { end(); brake(nil); watch.Wait() }
+}
+
+// down reads until all is here or its time is over, from the first byte on.
+// errSuffers stands beside a good measurement.
+func (c FetchConfig) down(ctx context.Context, base time.Duration) (bytes float64, took time.Duration, err error) {
 	resp, err := c.request(ctx, http.MethodGet, "?bytes="+strconv.Itoa(c.MaxBytes), nil)
 	if err != nil {
 		return 0, 0, err
@@ -148,20 +237,33 @@ func (c FetchConfig) down(ctx context.Context) (bytes float64, took time.Duratio
 		return 0, 0, statusError(resp.StatusCode)
 	}
 	begin := time.Now()
+	span, end := c.limited(ctx, base)
+	defer end()
 	// Closing the body is what ends a read that is under way.
-	defer time.AfterFunc(c.Limit, func() { resp.Body.Close() }).Stop()
+	defer context.AfterFunc(span, func() { resp.Body.Close() })()
 	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, int64(c.MaxBytes)))
 	took = max(time.Since(begin), time.Microsecond)
-	if err != nil && took < c.Limit || n == 0 {
+	if err != nil && span.Err() == nil || ctx.Err() != nil || n == 0 {
 		return 0, 0, errors.Join(err, ctx.Err(), io.ErrUnexpectedEOF)
 	}
-	return float64(n), took, nil
+	return float64(n), took, suffered(span)
 }
 
-// up sends until all is gone or the time is over, and asks how much came.
-func (c FetchConfig) up(ctx context.Context) (bytes float64, took time.Duration, err error) {
+// suffered is errSuffers when that is why span ended.
+func suffered(span context.Context) error {
+	if err := context.Cause(span); errors.Is(err, errSuffers) {
+		return err
+	}
+	return nil
+}
+
+// up sends until all is gone or its time is over, and asks how much came.
+// errSuffers stands beside a good measurement.
+func (c FetchConfig) up(ctx context.Context, base time.Duration) (bytes float64, took time.Duration, err error) {
 	begin := time.Now()
-	src := &bounded{left: c.MaxBytes, until: begin.Add(c.Limit), state: uint64(begin.UnixNano()) | 1}
+	span, end := c.limited(ctx, base)
+	defer end()
+	src := &bounded{left: c.MaxBytes, span: span, state: uint64(begin.UnixNano()) | 1}
 	resp, err := c.request(ctx, http.MethodPost, "", src)
 	took = max(time.Since(begin), time.Microsecond)
 	if err != nil {
@@ -175,19 +277,19 @@ func (c FetchConfig) up(ctx context.Context) (bytes float64, took time.Duration,
 	if err != nil || n <= 0 || n > float64(c.MaxBytes) {
 		return 0, 0, fmt.Errorf("the centre does not say how much came (got %q)", resp.Header.Get("X-Thongsuot-Bytes"))
 	}
-	return n, took, nil
+	return n, took, suffered(span)
 }
 
 // bounded is bytes that do not compress, until there are enough or it is time.
 type bounded struct {
 	left  int
-	until time.Time
+	span  context.Context
 	state uint64
 }
 
 // Read gives the next bytes, of a xorshift generator.
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.left == 0 || !time.Now().Before(b.until) {
+	if b.left == 0 || b.span.Err() != nil {
 		return 0, io.EOF
 	}
 	n := min(len(p), b.left, 8<<10) // little at a time, so that the end is noticed

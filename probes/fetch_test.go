@@ -1,12 +1,15 @@
 package probes_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,6 +100,48 @@ func TestFetchEndsInTime(t *testing.T) {
 	if n, rate := field(t, r, "up_bytes"), field(t, r, "up_bits_per_second"); n > 1<<20 || rate > 8*n/0.1 {
 		t.Errorf("%v bytes went up at %v bit/s", n, rate)
 	}
+}
+
+// Once the round trip beside a transfer shows that the line suffers, it ends
+// long before its time, with what it found until then; one that is slow from the
+// beginning does not suffer.
+func TestFetchEndsWhenTheLineSuffers(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.Header().Set("X-Thongsuot-Bytes", strconv.Itoa(readSlowly(r)))
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Content-Length", "1048576")
+		w.Write(make([]byte, 10_000))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	f := func(suffers bool, rtts ...time.Duration) {
+		t.Helper()
+		var n atomic.Int64
+		c := fetches(t, s.URL)
+		c.Limit = 3 * time.Second
+		if !suffers {
+			c.Limit = time.Second
+		}
+		c.RTT = func(context.Context) (time.Duration, error) {
+			return rtts[min(int(n.Add(1)), len(rtts))-1], nil
+		}
+		r := fetchOnce(t, c)
+		want(t, r, thongsuot.ReasonOK)
+		if strings.Contains(r.Detail, "round trip rose") != suffers {
+			t.Errorf("%v: %q", rtts, r.Detail)
+		}
+		field(t, r, "down_bits_per_second")
+		field(t, r, "up_bits_per_second")
+	}
+	const ms = time.Millisecond
+	f(true, 20*ms, 20*ms, 20*ms, 171*ms)
+	f(true, 300*ms, 20*ms, 20*ms, 20*ms, 171*ms)
+	f(false, 300*ms, 300*ms, 300*ms, 449*ms)
+	f(false, 20*ms, 20*ms, 20*ms, 171*ms, 20*ms) // one is a loss
 }
 
 // readSlowly takes a body 64 KiB each 100 ms.
