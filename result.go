@@ -180,6 +180,8 @@ const (
 	FieldSpoolBytes   = "spool_bytes"
 	FieldBeatRTT      = "beat_rtt_seconds"
 	FieldBeatEvery    = "beat_every_seconds"   // pace of beats: slower on battery and on metered lines
+	FieldPageEvery    = "page_every_seconds"   // least pace of public pages; only where the line or the province asks for one
+	FieldMetered      = "metered"              // 1 where every byte is paid for: fewer beats, probes and posts
 	FieldBeatHTTP     = "beat_over_http"       // 1 while datagrams to the centre are not answered
 	FieldShutdown     = "shutting_down"        // 1 in the last words when the whole machine goes down
 	FieldClockOffset  = "clock_offset_seconds" // the machine's clock minus the centre's

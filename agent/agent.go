@@ -44,6 +44,7 @@ type Agent struct {
 	ways    map[string]*path // by each further line
 	reloads *prometheus.CounterVec
 	names   *names
+	manners manners
 	spool   *spool.Spool
 	collect *collector
 	beat    *beater
@@ -149,7 +150,9 @@ func (a *Agent) open(token string, live, behind *road) error {
 	if err := a.beat.addLines(a.cfg, a.clock); err != nil {
 		return err
 	}
-	a.beat.metered.Store(a.cfg.Metered)
+	a.behave(a.cfg)
+	a.manners.recall(a.cfg.DataDir)
+	out.minutes, a.uplink.minutes, a.names.pages = a.manners.minutes, a.manners.minutes, &a.manners.pages
 	a.uplink.crowded = a.beat.crowded
 	a.beat.register(a.metrics)
 	a.collect.settled = func() { a.keepPast(pastRuns) }
@@ -162,6 +165,13 @@ func (a *Agent) open(token string, live, behind *road) error {
 		a.log.Error("no local metrics or status", "err", err, "hint", "free the port or set listen to another one")
 	}
 	return nil
+}
+
+// behave takes up what is configured of the line.
+func (a *Agent) behave(cfg Config) {
+	a.beat.metered.Store(cfg.Metered)
+	a.manners.metered.Store(cfg.Metered)
+	a.manners.slow.Store(cfg.Slow)
 }
 
 // Run measures and sends until ctx ends, then says goodbye, sends what it can
@@ -257,6 +267,12 @@ func (a *Agent) words(stopping float64) measured {
 			{Name: thongsuot.FieldBeatEvery, Value: a.beat.every().Seconds()},
 			{Name: thongsuot.FieldBeatHTTP, Value: truth(a.beat.overHTTP())},
 		},
+	}
+	if every := a.manners.pageEvery(); every > 0 {
+		r.Fields = append(r.Fields, thongsuot.Field{Name: thongsuot.FieldPageEvery, Value: every.Seconds()})
+	}
+	if a.manners.metered.Load() {
+		r.Fields = append(r.Fields, thongsuot.Field{Name: thongsuot.FieldMetered, Value: 1})
 	}
 	if stopping == 1 {
 		r.Fields = append(r.Fields, thongsuot.Field{Name: thongsuot.FieldShutdown, Value: truth(a.leave() == wire.FlagShuttingDown)})

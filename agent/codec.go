@@ -29,7 +29,7 @@ var fieldNames = []string{
 	thongsuot.FieldRuns, thongsuot.FieldClockError,
 	thongsuot.FieldClean, thongsuot.FieldSameBoot, thongsuot.FieldPanic, thongsuot.FieldSuspended,
 	thongsuot.FieldInvents, thongsuot.FieldVariation, thongsuot.FieldHops, thongsuot.FieldReached,
-	thongsuot.FieldNominalVolts, thongsuot.FieldNominalWatts,
+	thongsuot.FieldNominalVolts, thongsuot.FieldNominalWatts, thongsuot.FieldPageEvery, thongsuot.FieldMetered,
 }
 
 // words are the names of probes and kinds that are spooled as a number. Append,

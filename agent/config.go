@@ -22,7 +22,8 @@ type Config struct {
 	DataDir string        `yaml:"data_dir"` // spool and start counter. Default /var/lib/thongsuot-agent
 	Listen  string        `yaml:"listen"`   // metrics and status, loopback only; "" serves none. Default 127.0.0.1:9467
 	Round   time.Duration `yaml:"round"`    // results that change nothing are written and sent this often. Default 10s
-	Metered bool          `yaml:"metered"`  // every byte of the line is paid for: a beat each 30s instead of 5s. Default false
+	Metered bool          `yaml:"metered"`  // every byte of the line is paid for: a beat each 30s, probes each minute, pages each 5, posts each 2. Default false
+	Slow    bool          `yaml:"slow"`     // the line carries less than 1 Mbit/s: pages each 5 minutes. Default as measured at night
 	Procfs  string        `yaml:"procfs"`   // Default /proc
 	Sysfs   string        `yaml:"sysfs"`    // Default /sys
 	Centre  CentreConfig  `yaml:"centre"`

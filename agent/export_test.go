@@ -242,9 +242,36 @@ func Trimmed() func(Measured) thongsuot.Result {
 
 // Nightly runs a probe as a site does each night, and hands over its results.
 func Nightly(ctx context.Context, site string, p probes.Probe, clock *Clock) <-chan Measured {
+	return handedOver(func(c *collector) { nightly(ctx, site, p, clock, c, &manners{}) })
+}
+
+// Manners are how sparingly a site asks.
+type Manners struct {
+	m   manners
+	dir string
+}
+
+func NewManners(dir string) *Manners {
+	m := &Manners{dir: dir}
+	m.m.recall(dir)
+	return m
+}
+
+func (m *Manners) Restart() *Manners                  { return NewManners(m.dir) }
+func (m *Manners) Every(p probes.Probe) time.Duration { return m.m.every(p) }
+func (m *Manners) Learn(r thongsuot.Result)           { m.m.learn(r) }
+func (m *Manners) Ask(every time.Duration)            { m.m.pages.Store(int64(every)) }
+func (m *Manners) Configure(metered, slow bool)       { m.m.metered.Store(metered); m.m.slow.Store(slow) }
+
+// Paced runs a probe as a site does, and hands over its results.
+func Paced(ctx context.Context, p probes.Probe, clock *Clock, m *Manners) <-chan Measured {
+	return handedOver(func(c *collector) { pace(ctx, p, 0, clock, c, &m.m) })
+}
+
+func handedOver(work func(*collector)) <-chan Measured {
 	c := &collector{in: make(chan measured), lost: prometheus.NewCounter(prometheus.CounterOpts{Name: "lost"})}
 	out := make(chan Measured)
-	go func() { nightly(ctx, site, p, clock, c); close(c.in) }()
+	go func() { work(c); close(c.in) }()
 	go func() {
 		for m := range c.in {
 			out <- Measured{m.Result, m.began}

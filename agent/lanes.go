@@ -128,12 +128,16 @@ func (u *uplink) tryLive(ctx context.Context, back <-chan struct{}) (heard bool,
 	return heard, err
 }
 
-// untilMinute is how long the minute of this site still lasts.
+// untilMinute is how long the minute of this site still lasts, or the last of
+// several that cross in one post.
 func (u *uplink) untilMinute() time.Duration {
 	now := u.clock.boottime()
-	end := time.Duration(minuteOf(now, u.packer.phase)+1)*time.Minute + u.packer.phase
-	return end - now
+	n := u.minutes()
+	last := (minuteOf(now, u.packer.phase)/n + 1) * n
+	return time.Duration(last)*time.Minute + u.packer.phase - now
 }
+
+func oneMinute() int64 { return 1 }
 
 // sendLive posts all that is fresh.
 func (u *uplink) sendLive(ctx context.Context) error {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"thongsuot/wire"
@@ -26,6 +27,7 @@ type names struct {
 	http       *http.Client
 	boottime   func() time.Duration
 	log        *slog.Logger
+	pages      *atomic.Int64 // pace of pages that the centre asks for; nil minds none
 
 	mu    sync.Mutex
 	known wire.Names
@@ -81,6 +83,9 @@ func (n *names) ask(ctx context.Context) error {
 	known, err := wire.ReadNames(resp.Body)
 	if err != nil {
 		return err
+	}
+	if n.pages != nil {
+		n.pages.Store(int64(time.Duration(known.PageEvery) * time.Second))
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

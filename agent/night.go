@@ -40,7 +40,7 @@ func nextNight(site, probe string, now time.Time) time.Time {
 }
 
 // nightly runs a probe once a night until ctx ends.
-func nightly(ctx context.Context, site string, p probes.Probe, clock *Clock, c *collector) {
+func nightly(ctx context.Context, site string, p probes.Probe, clock *Clock, c *collector, m *manners) {
 	for {
 		now := clock.now()
 		turn := nextNight(site, p.Name, now)
@@ -54,6 +54,7 @@ func nightly(ctx context.Context, site string, p probes.Probe, clock *Clock, c *
 		}
 		began := clock.boottime()
 		if r := probes.Run(ctx, p); ctx.Err() == nil {
+			m.learn(r)
 			c.put(ctx, measured{Result: r, began: began})
 		}
 	}

@@ -29,6 +29,7 @@ const (
 type outbox struct {
 	spool    *spool.Spool
 	boottime func() time.Duration
+	minutes  func() int64  // how many cross in one post
 	wake     chan struct{} // told when the live lane is not to wait for its minute
 
 	mu    sync.Mutex
@@ -92,7 +93,7 @@ type held struct {
 
 func newOutbox(sp *spool.Spool, boottime func() time.Duration) *outbox {
 	return &outbox{
-		spool: sp, boottime: boottime, wake: make(chan struct{}, 1),
+		spool: sp, boottime: boottime, minutes: oneMinute, wake: make(chan struct{}, 1),
 		last: sp.Stats().Next - 1, again: map[uint64]bool{},
 	}
 }
@@ -118,7 +119,7 @@ func (o *outbox) put(seq uint64, r round) {
 func (o *outbox) expire() {
 	now := o.boottime()
 	n := max(len(o.live)-liveMost, 0)
-	for n < len(o.live) && now-o.live[n].stamp.Boottime > liveAge {
+	for n < len(o.live) && now-o.live[n].stamp.Boottime > liveAge+time.Duration(o.minutes()-1)*time.Minute {
 		n++
 	}
 	o.live = o.live[n:]

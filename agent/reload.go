@@ -8,13 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"thongsuot"
 	"thongsuot/probes"
 )
 
 // reloadable are the fields of Config that a running agent takes up anew. The
 // others rest on open files, sockets and the token.
-var reloadable = []string{"Probes", "Metered", "Allow"}
+var reloadable = []string{"Probes", "Metered", "Slow", "Allow"}
 
 // plan is what is measured, and how.
 type plan struct {
@@ -74,7 +73,7 @@ func (a *Agent) measure(ctx context.Context, p plan) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			schedule(turn, a.cfg.Site, p.probes, again, a.clock, a.collect)
+			schedule(turn, a.cfg.Site, p.probes, again, a.clock, a.collect, &a.manners)
 		}()
 		select {
 		case <-ctx.Done():
@@ -85,7 +84,7 @@ func (a *Agent) measure(ctx context.Context, p plan) {
 			cancel()
 			<-ended
 			a.forget(p.probes, next.probes)
-			a.beat.metered.Store(next.cfg.Metered)
+			a.behave(next.cfg)
 			a.collect.legal.Store(&next.cfg.Probes.Voltage)
 			p = next
 			a.log.Info("configuration read again", "probes", len(p.probes))
@@ -136,7 +135,7 @@ func (p *powerState) forget(probe string) {
 // configuration again and again must not make their pace any faster.
 func firstRun(site string, p probes.Probe, again bool) time.Duration {
 	first := phase(site, p.Name, min(p.Every, soon))
-	if again && p.Kind == thongsuot.ProbePortal {
+	if again && p.Public {
 		first = p.Every
 	}
 	return first

@@ -19,22 +19,22 @@ const gridSlack = 100 * time.Millisecond
 
 // schedule runs each probe at its pace until ctx ends, one run of a probe at a
 // time, and hands over what comes back. again says that others ran before.
-func schedule(ctx context.Context, site string, ps []probes.Probe, again bool, clock *Clock, c *collector) {
+func schedule(ctx context.Context, site string, ps []probes.Probe, again bool, clock *Clock, c *collector, m *manners) {
 	var wg sync.WaitGroup
 	for _, p := range ps {
 		c.skip(p.Name, 0)
 		if p.Kind == thongsuot.ProbeFetch {
-			wg.Go(func() { nightly(ctx, site, p, clock, c) })
+			wg.Go(func() { nightly(ctx, site, p, clock, c, m) })
 			continue
 		}
-		wg.Go(func() { pace(ctx, p, firstRun(site, p, again), clock, c) })
+		wg.Go(func() { pace(ctx, p, firstRun(site, p, again), clock, c, m) })
 	}
 	wg.Wait()
 }
 
 // pace runs one probe at every turn of its grid, which begins after first. A
 // turn that comes while a run is still on is left out, and counted.
-func pace(ctx context.Context, p probes.Probe, first time.Duration, clock *Clock, c *collector) {
+func pace(ctx context.Context, p probes.Probe, first time.Duration, clock *Clock, c *collector, m *manners) {
 	due := clock.boottime() + first
 	for {
 		next := time.NewTimer(due - clock.boottime())
@@ -53,10 +53,11 @@ func pace(ctx context.Context, p probes.Probe, first time.Duration, clock *Clock
 			return // cut short by the agent's own end
 		}
 		c.put(ctx, measured{Result: r, began: began})
-		due += p.Every
+		every := m.every(p)
+		due += every
 		if late := clock.boottime() - due; late > 0 {
-			turns := late/p.Every + 1
-			due += turns * p.Every
+			turns := late/every + 1
+			due += turns * every
 			c.skip(p.Name, int(turns))
 		}
 	}

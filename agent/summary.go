@@ -120,7 +120,7 @@ func mergeField(name string, newestFirst []measured) float64 {
 // isDelay tells what took a while from what is a state or a moment.
 func isDelay(name string) bool {
 	switch name {
-	case thongsuot.FieldUptime, thongsuot.FieldSuspended, thongsuot.FieldRuntime, thongsuot.FieldBeatEvery, thongsuot.FieldClockOffset, thongsuot.FieldClockError:
+	case thongsuot.FieldUptime, thongsuot.FieldSuspended, thongsuot.FieldRuntime, thongsuot.FieldBeatEvery, thongsuot.FieldPageEvery, thongsuot.FieldClockOffset, thongsuot.FieldClockError:
 		return false
 	}
 	return strings.HasSuffix(name, "_seconds") && !strings.HasSuffix(name, "_timestamp_seconds")

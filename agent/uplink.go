@@ -43,7 +43,8 @@ type uplink struct {
 	start   uint32
 	version string
 	log     *slog.Logger
-	crowded func() bool // the live lane suffers
+	crowded func() bool  // the live lane suffers
+	minutes func() int64 // how many cross in one post
 
 	live, behind *lane
 
@@ -100,7 +101,7 @@ func (h *headers) RoundTrip(req *http.Request) (*http.Response, error) {
 func newUplink(cfg CentreConfig, site, token, version string, live, behind *road, out *outbox, clock *Clock, start uint32, aside quarantine, log *slog.Logger, reg prometheus.Registerer) *uplink {
 	u := &uplink{
 		url: strings.TrimSuffix(cfg.URL, "/"), http: &http.Client{Transport: live.transport, Timeout: pingTimeout},
-		clock: clock, out: out, aside: aside, start: start, version: version, log: log, crowded: func() bool { return false },
+		clock: clock, out: out, aside: aside, start: start, version: version, log: log, crowded: func() bool { return false }, minutes: oneMinute,
 		live: newLane(wire.LaneLive, cfg, token, version, live), behind: newLane(wire.LaneBacklog, cfg, token, version, behind),
 	}
 	u.packer = packer{clock: clock, phase: minutesOf(site), giveUp: u.giveUp}

@@ -74,6 +74,11 @@ type IngestConfig struct {
 	// use another may. Default 20000, half a CPU
 	BacklogPointsPerSecond int `yaml:"backlog_points_per_second"`
 
+	// PagesPerMinute is how many requests a minute all sites together may send
+	// to one portal or service of others. Each is told its share within a
+	// quarter of an hour, and asks once a minute at most anyway. Default 124
+	PagesPerMinute int `yaml:"pages_per_minute"`
+
 	// MaxConnections is how many connections are open at most; more are closed
 	// at once. Default 16384
 	MaxConnections int `yaml:"max_connections"`
@@ -100,7 +105,7 @@ func DefaultConfig() Config {
 	return Config{
 		Name: "tỉnh Lâm Đồng", DataDir: "/var/lib/thongsuot-central", Zone: "Asia/Ho_Chi_Minh", Registry: []string{"/etc/thongsuot/registry"},
 		Ingest: IngestConfig{
-			Listen: "127.0.0.1:8086", MaxSeries: 1000, PointsPerSecond: 500, BacklogPointsPerSecond: 20_000,
+			Listen: "127.0.0.1:8086", MaxSeries: 1000, PointsPerSecond: 500, BacklogPointsPerSecond: 20_000, PagesPerMinute: 124,
 			MaxConnections: 16384, Patience: 10 * time.Second,
 		},
 		Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"}, Query: QueryConfig{Concurrent: 4},
@@ -209,6 +214,9 @@ func (c IngestConfig) validate() error {
 	}
 	if c.BacklogPointsPerSecond < 100 {
 		return fmt.Errorf("ingest.backlog_points_per_second: must be at least 100, or a backlog would never end (got %d)", c.BacklogPointsPerSecond)
+	}
+	if c.PagesPerMinute < 1 {
+		return fmt.Errorf("ingest.pages_per_minute: must be at least 1 (got %d)", c.PagesPerMinute)
 	}
 	if c.MaxConnections < 10 {
 		return fmt.Errorf("ingest.max_connections: must be at least 10, and some four for each site (got %d)", c.MaxConnections)

@@ -62,14 +62,15 @@ type names struct {
 	now      func() time.Time
 	log      *slog.Logger
 	failed   prometheus.Counter
+	pages    func() time.Duration // pace of public pages that each site is told, 0 for none
 
 	mu   sync.Mutex
 	seen map[string]map[netip.Addr]time.Time // when an address was last given for a name
 }
 
-func newNames(cfg NamesConfig, t *tokens, log *slog.Logger, reg prometheus.Registerer) *names {
+func newNames(cfg NamesConfig, t *tokens, pages func() time.Duration, log *slog.Logger, reg prometheus.Registerer) *names {
 	n := &names{
-		cfg: cfg, tokens: t, resolver: &net.Resolver{PreferGo: true}, now: time.Now, log: log, seen: map[string]map[netip.Addr]time.Time{},
+		cfg: cfg, tokens: t, pages: pages, resolver: &net.Resolver{PreferGo: true}, now: time.Now, log: log, seen: map[string]map[netip.Addr]time.Time{},
 		failed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "thongsuot_names_failures_total", Help: "Names that the centre could not resolve for its sites; the addresses of the last day stay good.",
 		}),
@@ -129,7 +130,7 @@ func (n *names) resolve(ctx context.Context, name string) {
 func (n *names) known() wire.Names {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	out := wire.Names{Names: map[string][]netip.Addr{}}
+	out := wire.Names{Names: map[string][]netip.Addr{}, PageEvery: int(n.pages() / time.Second)}
 	for name, of := range n.seen {
 		for a := range of {
 			out.Names[name] = append(out.Names[name], a)

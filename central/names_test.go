@@ -130,3 +130,23 @@ func TestBadNames(t *testing.T) {
 	f(central.NamesConfig{Compare: make([]string, 21)}, "at most 20")
 	f(central.NamesConfig{Resolver: "resolver.vn"}, `names.resolver: want address:port (got "resolver.vn")`)
 }
+
+// Each site is told its share of what the province may ask of one public page,
+// and nothing where once a minute is within it.
+func TestSitesLearnTheirShareOfTheBudget(t *testing.T) {
+	f := func(perMinute, want int) {
+		t.Helper()
+		h := newHouse(t)
+		h.stop()
+		h.cfg.Names = central.NamesConfig{}
+		h.cfg.Ingest.PagesPerMinute = perMinute
+		h.start()
+		_, body := h.fetch("http://"+h.server.WriteAddr()+wire.PathNames, h.tokens["25051"])
+		n, err := wire.ReadNames(strings.NewReader(body))
+		if err != nil || n.PageEvery != want {
+			t.Errorf("%d a minute: %v, %s; want a page each %d s", perMinute, err, body, want)
+		}
+	}
+	f(1000, 0)
+	f(1, 2*60)
+}

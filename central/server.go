@@ -30,6 +30,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"thongsuot"
 	"thongsuot/alerting"
 	"thongsuot/dashboards"
 	"thongsuot/incident"
@@ -155,7 +156,7 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	epoch := newEpoch()
 	g, t := newGuard(), &tokens{ledger: s.ledger, log: log, now: time.Now}
 	s.beats = newBeats(t, s.loop, g, epoch, s.store, log, reg)
-	s.names = newNames(s.cfg.Names, t, log, reg)
+	s.names = newNames(s.cfg.Names, t, s.pageEvery, log, reg)
 	s.fetch = newFetch(t, log, reg)
 	s.empty = newEmptyPage()
 	queries, err := s.newQueryAPI(version, log, reg)
@@ -178,6 +179,22 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	mux.HandleFunc("GET /healthz", s.health)
 	s.pages = &http.Server{Handler: ownHostOnly(mux), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 	return nil
+}
+
+// pageEvery is each site's share of the province's budget of requests to one
+// public page, as the time between two; 0 where once a minute is within it.
+func (s *Server) pageEvery() time.Duration {
+	active := 0
+	for _, site := range s.registry.Current().Sites() {
+		if site.Status == thongsuot.StatusActive {
+			active++
+		}
+	}
+	every := time.Duration(active) * time.Minute / time.Duration(s.cfg.Ingest.PagesPerMinute)
+	if every <= time.Minute {
+		return 0
+	}
+	return every.Round(time.Second)
 }
 
 func (s *Server) newWriteAPI(queries http.Handler, in *ingest) *http.Server {

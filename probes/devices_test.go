@@ -24,7 +24,7 @@ var devices = map[string]struct {
 			"input.transfer.high: 266\ninput.transfer.low: 180\ninput.transfer.reason: input voltage out of range\ninput.voltage: 222.0\n" +
 			"input.voltage.nominal: 230\nups.beeper.status: enabled\nups.delay.shutdown: 20\nups.load: 21\nups.realpower.nominal: 400\n" +
 			"ups.status: OL\nups.test.result: No test initiated\nups.vendorid: 051d\n",
-		map[string]float64{"online": 1, "on_battery": 0, "low_battery": 0, "charge_ratio": 1, "runtime_seconds": 1830, "input_volts": 222, "load_ratio": 0.21},
+		map[string]float64{"online": 1, "on_battery": 0, "low_battery": 0, "charge_ratio": 1, "runtime_seconds": 1830, "input_volts": 222, "load_ratio": 0.21, "nominal_volts": 230, "nominal_watts": 400},
 	},
 	"eaton": { // usbhid-ups, 5E and 5P: no input voltage on the small ones, an alarm for the battery
 		"battery.charge: 93\nbattery.charge.low: 20\nbattery.runtime: 612\nbattery.type: PbAc\ndevice.mfr: EATON\ndevice.model: 5E 850i\n" +
@@ -37,14 +37,14 @@ var devices = map[string]struct {
 		"battery.charge: 57\nbattery.charge.low: 10\nbattery.charge.warning: 20\nbattery.runtime: 300\nbattery.runtime.low: 300\n" +
 			"battery.voltage: 24.0\ndevice.mfr: CPS\ndevice.model: BR1000ELCD\ndriver.name: usbhid-ups\ninput.voltage: 0.0\n" +
 			"input.voltage.nominal: 230\noutput.voltage: 220.0\nups.load: 34\nups.status: OB DISCHRG\nups.timer.shutdown: -60\nups.vendorid: 0764\n",
-		map[string]float64{"online": 0, "on_battery": 1, "low_battery": 0, "charge_ratio": 0.57, "runtime_seconds": 300, "input_volts": 0, "load_ratio": 0.34},
+		map[string]float64{"online": 0, "on_battery": 1, "low_battery": 0, "charge_ratio": 0.57, "runtime_seconds": 300, "input_volts": 0, "load_ratio": 0.34, "nominal_volts": 230},
 	},
 	"santak": { // blazer_usb, Megatec protocol: no charge and no runtime until the driver is told the battery's
 		"battery.voltage: 13.60\nbattery.voltage.nominal: 12.0\nbeeper.status: enabled\ndevice.type: ups\ndriver.name: blazer_usb\n" +
 			"input.current.nominal: 2.0\ninput.frequency: 50.1\ninput.frequency.nominal: 50\ninput.voltage: 187.4\ninput.voltage.fault: 187.4\n" +
 			"input.voltage.nominal: 220\noutput.voltage: 214.1\nups.delay.start: 180\nups.load: 12\nups.productid: 5161\n" +
 			"ups.status: OL BOOST\nups.temperature: 25.0\nups.type: offline / line interactive\n",
-		map[string]float64{"online": 1, "on_battery": 0, "low_battery": 0, "input_volts": 187.4, "load_ratio": 0.12},
+		map[string]float64{"online": 1, "on_battery": 0, "low_battery": 0, "input_volts": 187.4, "load_ratio": 0.12, "nominal_volts": 220},
 	},
 	"bypassed": { // an online UPS that was switched aside for maintenance
 		"ups.status: OL BYPASS\ninput.voltage: 219\n",

@@ -137,7 +137,7 @@ func NewPortal(cfg PortalConfig) (Probe, error) {
 	if err != nil {
 		return Probe{}, err
 	}
-	return newProbe(thongsuot.ProbePortal, cfg.schedule(), redact(cfg.URL), p.run), nil
+	return p.probe(thongsuot.ProbePortal), nil
 }
 
 // NewService makes the probe of a service that is not the national portal: the
@@ -147,7 +147,13 @@ func NewService(cfg PortalConfig) (Probe, error) {
 	if err != nil {
 		return Probe{}, err
 	}
-	return newProbe(thongsuot.ProbeService, cfg.schedule(), redact(cfg.URL), p.run), nil
+	return p.probe(thongsuot.ProbeService), nil
+}
+
+func (p *portal) probe(kind thongsuot.ProbeKind) Probe {
+	out := newProbe(kind, p.cfg.schedule(), redact(p.cfg.URL), p.run)
+	out.Public = !p.cfg.Own && !loopback(p.url.Hostname())
+	return out
 }
 
 func newPortal(cfg PortalConfig) (*portal, error) {

@@ -36,6 +36,7 @@ type Probe struct {
 	Line    string        // line that it is bound to; "" for none
 	Target  string        // what is asked, fit to be shown: no user, password or query
 	Every   time.Duration // pace
+	Public  bool          // asks a server of others, which is to be spared
 	Timeout time.Duration // end of one run
 	Do      func(ctx context.Context) thongsuot.Result
 }

@@ -22,6 +22,10 @@ const maxNames = 16 << 10
 // can tell when its own resolver is led elsewhere.
 type Names struct {
 	Names map[string][]netip.Addr `json:"names"`
+
+	// PageEvery is the fastest, in seconds, that a site may ask a portal or service
+	// of others, so that the province stays within its budget; 0 says nothing.
+	PageEvery int `json:"page_every,omitempty"`
 }
 
 // ReadNames reads what the centre answered.
@@ -36,6 +40,9 @@ func ReadNames(r io.Reader) (Names, error) {
 	var n Names
 	if err := json.Unmarshal(raw, &n); err != nil {
 		return Names{}, fmt.Errorf("names of the centre: %w", err)
+	}
+	if n.PageEvery < 0 || n.PageEvery > 24*60*60 {
+		return Names{}, fmt.Errorf("names of the centre: page_every must be 0 to a day (got %d)", n.PageEvery)
 	}
 	for name, addrs := range n.Names {
 		for _, a := range addrs {
