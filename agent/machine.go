@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"thongsuot"
 	"thongsuot/agent/spool"
 	"thongsuot/probes"
 )
@@ -72,6 +73,32 @@ func Machine(ctx context.Context, cfg Config) []Finding {
 		add("init", "systemd", "")
 	}
 	return out
+}
+
+// OnlyHere is the configuration without the supplies that another machine would
+// have to be asked for.
+func OnlyHere(cfg Config) Config {
+	here := func(server string) bool { return server != "off" && loopback(server) }
+	if !here(cfg.Probes.NUT) {
+		cfg.Probes.NUT = "off"
+	}
+	all := cfg.Probes.UPS
+	cfg.Probes.UPS = nil
+	for _, item := range all {
+		if here(item.Server) {
+			cfg.Probes.UPS = append(cfg.Probes.UPS, item)
+		}
+	}
+	if len(all) > 0 && len(cfg.Probes.UPS) == 0 {
+		cfg.Probes.NUT = "off" // they were named, so none is to be found
+	}
+	return cfg
+}
+
+// AsksHere reports whether a probe of an [OnlyHere] configuration looks at this
+// machine alone, and sends nothing to any other.
+func AsksHere(p probes.Probe) bool {
+	return slices.Contains([]thongsuot.ProbeKind{thongsuot.ProbeBoot, thongsuot.ProbeMains, thongsuot.ProbeUPS}, p.Kind)
 }
 
 // listed is what was found, or why nothing was with the hint.

@@ -67,6 +67,52 @@ func TestOnceAllSaysWhatTheMachineLacks(t *testing.T) {
 	}
 }
 
+// `once all` touches nothing but this machine: it says what it would ask, and
+// asks it with -ask.
+func TestOnceAllAsksNobodyElse(t *testing.T) {
+	dir := t.TempDir()
+	asked := make(chan struct{}, 100)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			asked <- struct{}{}
+			_ = conn.Close()
+		}
+	}()
+	addr := l.Addr().String()
+	host, port, _ := net.SplitHostPort(addr)
+	path := write(t, dir, "agent.yaml", fmt.Sprintf(`data_dir: %s/data
+centre: {url: "http://%[2]s", token_file: /nowhere}
+probes:
+  gateway: off
+  resolvers: [%[2]q]
+  nut: off
+  ups: [{name: ups, server: "192.0.2.7:3493"}]
+  portals: [{name: portal, url: "http://%[2]s/"}]
+  tcp: [{name: shell, host: %[3]s, port: %[4]s}]
+`, dir, addr, host, port))
+	_, text := answer(t, "thongsuot-agent", "once", "all", "-config", path)
+	for _, want := range []string{"not asked, since others would notice", "\n  portal http://" + addr, "\n  shell " + addr, "\n  resolver " + addr, "boot boot /proc: ok"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "192.0.2.7") || len(asked) > 0 {
+		t.Errorf("asked %d times:\n%s", len(asked), text)
+	}
+	if _, text = answer(t, "thongsuot-agent", "once", "all", "-ask", "-config", path); len(asked) < 3 || !strings.Contains(text, "shell tcp "+addr+": ok") {
+		t.Errorf("asked %d times:\n%s", len(asked), text)
+	}
+}
+
 // upsd answers as NUT's does of one UPS on mains. Package probes asks the real one.
 func upsd(t *testing.T) string {
 	t.Helper()

@@ -80,30 +80,43 @@ func check(cfg agent.Config, stdout, stderr io.Writer) int {
 	return program.ExitOK
 }
 
-func once(ctx context.Context, cfg agent.Config, names []string, stdout, stderr io.Writer) int {
+// once runs one probe; or says what the machine offers and what would be asked
+// of others, and with ask it does ask.
+func once(ctx context.Context, cfg agent.Config, names []string, ask bool, stdout, stderr io.Writer) int {
 	if len(names) != 1 {
 		return program.Fail(stderr, program.ExitConfig, errors.New("once: want the name of one probe, or all"))
+	}
+	all := names[0] == "all"
+	if all && !ask {
+		cfg = agent.OnlyHere(cfg)
 	}
 	targets, err := agent.Targets(cfg, version, program.Log(stderr))
 	if err != nil {
 		return program.Fail(stderr, program.ExitConfig, err)
 	}
-	if names[0] == "all" {
+	if all {
 		machine(ctx, cfg, stdout)
 	}
-	var known []string
+	var known, others []string
 	ran, failed := false, false
 	for _, p := range targets {
 		known = append(known, p.Name)
-		if names[0] != "all" && names[0] != p.Name {
+		if !all && names[0] != p.Name {
+			continue
+		}
+		if all && !ask && !agent.AsksHere(p) {
+			others = append(others, strings.TrimSpace(p.Name+" "+p.Target))
 			continue
 		}
 		r := probes.Run(ctx, p)
 		print(stdout, r)
 		ran, failed = true, failed || !r.OK()
 	}
+	if len(others) > 0 {
+		fmt.Fprintf(stdout, "\nnot asked, since others would notice; once all -ask asks:\n  %s\n", strings.Join(others, "\n  "))
+	}
 	switch {
-	case !ran:
+	case !ran && !all:
 		slices.Sort(known)
 		return program.Fail(stderr, program.ExitConfig, fmt.Errorf("once: no probe is called %q; there are %s", names[0], strings.Join(known, ", ")))
 	case failed:

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"io"
 	"os"
 	_ "time/tzdata" // boxes without zone data
@@ -23,8 +24,9 @@ usage: thongsuot-agent COMMAND [-config FILE]
 
   run            measure and send until told to stop; SIGHUP reads probes and metered again
   check-config   say whether the configuration can work, and what it measures
-  once PROBE     run one probe now and print what it found ("all" says
-                 what this machine offers and lacks, and runs each)
+  once PROBE     run one probe now and print what it found
+  once all       say what this machine offers and lacks, and what would be asked
+                 of others; with -ask do ask it
   status         how the agent that runs here is doing
   version        print the version
 
@@ -34,9 +36,15 @@ Without -config, defaults and THONGSUOT_AGENT_… variables hold.
 func main() { program.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	ask := false
 	p := program.Program{
 		Name: "thongsuot-agent", Version: version, Usage: usage,
 		Commands: []string{"run", "check-config", "once", "status"},
+		Flags: func(command string, flags *flag.FlagSet) {
+			if command == "once" {
+				flags.BoolVar(&ask, "ask", false, "with all: ask what lies beyond this machine, too")
+			}
+		},
 	}
 	line, code, ok := p.Parse(args, stdout, stderr)
 	if !ok {
@@ -57,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "check-config":
 		return check(cfg, stdout, stderr)
 	case "once":
-		return once(ctx, cfg, line.Args, stdout, stderr)
+		return once(ctx, cfg, line.Args, ask, stdout, stderr)
 	default:
 		return status(ctx, cfg, stdout, stderr)
 	}
