@@ -36,6 +36,7 @@ type Frame struct {
 	Gap      time.Duration  // points further apart are not joined; 0 joins all
 	Height   int            // in CSS pixels; defaults to 180, a strip to 14
 	Comma    bool           // "1.234,5" in place of "1,234.5"
+	Unit     string         // of a thousandth of what points say; defaults to ms, of seconds
 }
 
 // zone is the time zone of the axis.

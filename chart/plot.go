@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"html/template"
 	"slices"
 	"strconv"
@@ -66,7 +67,7 @@ func (p *plot) finish(under []Span) template.HTML {
 		p.span(p.frame, s, top, gridPer*(underStrip-1))
 	}
 	p.close("svg")
-	p.text("text", "ms", "class", "u", "y", "10")
+	p.text("text", cmp.Or(p.frame.Unit, "ms"), "class", "u", "y", "10")
 	for _, t := range p.scale.ticks {
 		p.text("text", t.text, "class", "y", "x", percent(gutter*.9), "y", number(headroom+(1-t.share)*float64(p.inner)+4))
 	}

@@ -42,7 +42,7 @@ var phases = []struct{ field, class, text string }{
 	{thongsuot.FieldTransfer, "p5", "page.phase.transfer"},
 }
 
-// charts draws every track that has delays.
+// charts draws every track of delays, and what supplies said.
 func (t *renderer) charts(v SiteView, span time.Duration) []drawing {
 	var all []drawing
 	tracks := slices.Clone(v.Tracks)
@@ -64,6 +64,9 @@ func (t *renderer) charts(v SiteView, span time.Duration) []drawing {
 			t.single(&d, f, track, thongsuot.FieldQuery)
 		case thongsuot.ProbePortal, thongsuot.ProbeService:
 			t.stack(&d, f, track)
+		case thongsuot.ProbeUPS:
+			all = append(all, t.supply(d, f, track)...)
+			continue
 		default:
 			continue
 		}

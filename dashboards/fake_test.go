@@ -306,7 +306,25 @@ func tracks(at time.Time, span time.Duration) []dashboards.Track {
 			{Name: thongsuot.FieldLoss, Points: loss},
 		}
 	}
+	mains := flag(func(i int) float64 { return 1 - float64(i/10%2)*.03 })
+	battery := flag(func(i int) float64 {
+		if i > 300 && i < 320 {
+			return 1
+		}
+		return 0
+	})
+	volts, charge := slices.Clone(mains), slices.Clone(mains)
+	for i := range volts {
+		volts[i].V *= 224 * (1 - battery[i].V)
+		charge[i].V -= battery[i].V * .4
+	}
 	return []dashboards.Track{
+		{Probe: "ups", Kind: thongsuot.ProbeUPS, Target: "ups@127.0.0.1:3493", Series: []dashboards.Series{
+			{Name: thongsuot.FieldCharge, Points: charge}, {Name: thongsuot.FieldInputVolts, Points: volts}, {Name: thongsuot.FieldOnBattery, Points: battery},
+		}},
+		{Probe: "lgsp", Kind: thongsuot.ProbeService, Target: "https://lgsp.example.vn/", Series: []dashboards.Series{
+			{Name: thongsuot.FieldTotal, Points: wave(.2, .1, true)}, {Name: thongsuot.FieldOK, Points: works}, {Name: thongsuot.FieldReasonCode, Points: reasons},
+		}},
 		{Probe: "portal", Kind: thongsuot.ProbePortal, Target: "https://dichvucong.gov.vn/", Series: []dashboards.Series{
 			{Name: thongsuot.FieldDNS, Points: wave(.014, .004, true)}, {Name: thongsuot.FieldConnect, Points: wave(.031, .01, true)},
 			{Name: thongsuot.FieldTLS, Points: wave(.066, .02, true)}, {Name: thongsuot.FieldTTFB, Points: wave(.21, .2, true)},

@@ -17,8 +17,8 @@ func TestEveryDrawingHasATable(t *testing.T) {
 	for span, rows := range map[string]int{"1h": 12, "24h": 24, "7d": 28} {
 		doc := parse(t, get(t, h, "/site/25051?span="+span))
 		charts := find(byID(t, doc, "charts"), func(n *html.Node) bool { return n.Data == "section" })
-		if len(charts) != 4 {
-			t.Errorf("%s: %d charts of 4 tracks", span, len(charts))
+		if len(charts) != 7 {
+			t.Errorf("%s: %d charts of 5 tracks and the two of a UPS", span, len(charts))
 		}
 		for _, c := range charts {
 			svg := find(c, func(n *html.Node) bool { return n.Data == "svg" && attr(n, "role") == "img" })
@@ -31,6 +31,33 @@ func TestEveryDrawingHasATable(t *testing.T) {
 			t.Errorf("%s: no states in %s", span, got)
 		}
 	}
+}
+
+// TestSupplyIsDrawn: charge and voltage with the time on battery, as a chart in
+// their own units and as a table.
+func TestSupplyIsDrawn(t *testing.T) {
+	doc := parse(t, get(t, serve(t, province(t)), "/site/25051?span=24h"))
+	charts := find(byID(t, doc, "charts"), func(n *html.Node) bool { return n.Data == "section" })
+	f := func(i int, title, unit string, wants ...string) {
+		t.Helper()
+		text := words(charts[i])
+		for _, want := range append(wants, title, "chạy bằng pin", "có", "không") {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in %s", want, text)
+			}
+		}
+		if u := find(charts[i], func(n *html.Node) bool { return n.Data == "text" && attr(n, "class") == "u" }); len(u) != 1 || words(u[0]) != unit {
+			t.Errorf("%s: unit is not %s", title, unit)
+		}
+		if bars := find(charts[i], func(n *html.Node) bool { return n.Data == "rect" && attr(n, "class") == "fail" }); len(bars) != 1 {
+			t.Errorf("%s: %d stretches on battery, want one", title, len(bars))
+		}
+		if zoom := find(charts[i], func(n *html.Node) bool { return n.Data == "button" }); len(zoom) != 0 {
+			t.Errorf("%s: zooming knows lengths of time alone", title)
+		}
+	}
+	f(0, "Mức pin: bộ lưu điện", "%", "57 %", "100 %")
+	f(1, "Điện áp lưới: bộ lưu điện", "V", "224 V", "0 V")
 }
 
 // TestThreeTruths: power, link and portal are told apart, from the same facts.
