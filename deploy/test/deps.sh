@@ -10,6 +10,7 @@ curl              curl             a weak line between real programs
 mkfs.ext4         e2fsprogs        bytes that reach a disk
 losetup           mount            bytes that reach a disk
 /lib/nut/upsd     nut-server       a real UPS server
+/usr/sbin/unbound unbound          a real resolver
 upsc              nut-client       a real UPS server
 prometheus        prometheus       an engine of samples beyond one machine
 victoria-metrics  victoria-metrics engines of samples beyond one machine'
