@@ -6,6 +6,8 @@ var alertTexts = map[Lang]map[string]string{Vi: alertsVi, En: alertsEn}
 // alertsVi addresses the chair of a commune in the register of the
 // administration.
 var alertsVi = map[string]string{
+	"alert.test.title":    "Tin thử của hệ thống giám sát",
+	"alert.test":          "Đây là tin thử gửi tới %s, không có sự cố nào. Không cần trả lời.",
 	"alert.why.fallback":  "Lý do gửi: kênh báo tin thường dùng đang lỗi, tin này gửi thay tới %s.",
 	"alert.why.chair":     "Lý do gửi: tin gửi %s, nơi xảy ra sự cố.",
 	"alert.why.slow":      "Lý do gửi: đường truyền chậm quá 30 phút trong giờ làm việc; mỗi ngày báo một lần (%s).",
@@ -50,6 +52,8 @@ var alertsVi = map[string]string{
 
 // alertsEn says the same in English.
 var alertsEn = map[string]string{
+	"alert.test.title":    "Test message of the monitoring system",
+	"alert.test":          "This is a test to %s. Nothing is wrong, and no answer is needed.",
 	"alert.why.fallback":  "Sent to %s in place of the usual channel, which fails.",
 	"alert.why.chair":     "Sent to %s because the incident is there.",
 	"alert.why.slow":      "Sent because the line was slow for over 30 minutes of office hours; said once a day (%s).",

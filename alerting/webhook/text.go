@@ -136,6 +136,18 @@ func (c Config) wording(w *words, d *Data) {
 	}
 }
 
+// Preview is the text that the channel would send, without sending it.
+func (c Config) Preview(m notice.Message) (string, error) {
+	c = c.withPreset()
+	w, err := c.compile(nil)
+	if err != nil {
+		return "", err
+	}
+	d := c.data(m)
+	c.wording(w, &d)
+	return d.Text, nil
+}
+
 func kindOf(m notice.Message) string {
 	switch {
 	case m.Kind == thongsuot.ChangeRevised:

@@ -93,13 +93,6 @@ func (n *Notifier) Send(ctx context.Context, m notice.Message) (ref string, err 
 	}
 }
 
-// Preview is the text that the channel would send, without sending it.
-func (n *Notifier) Preview(m notice.Message) string {
-	d := n.cfg.data(m)
-	n.cfg.wording(n.words, &d)
-	return d.Text
-}
-
 // post sends one request; code is what the answer says in success.field.
 func (n *Notifier) post(ctx context.Context, d Data) (code string, err error) {
 	body, header, err := n.words.request(d)

@@ -98,6 +98,15 @@ func message() notice.Message {
 	}
 }
 
+func preview(t *testing.T, cfg webhook.Config, m notice.Message) string {
+	t.Helper()
+	text, err := cfg.Preview(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func TestSMS(t *testing.T) {
 	for preset, w := range map[string]struct {
 		secrets       []string
@@ -122,7 +131,7 @@ func TestSMS(t *testing.T) {
 		}
 		call := g.got[0]
 		text, _ := call.body[w.text].(string)
-		if lang.SegmentsSMS(text) != 1 || !strings.HasPrefix(text, "xa Son Dien: TTPVHCC mat dien tu 14:05 23/11.") || text != n.Preview(m) {
+		if lang.SegmentsSMS(text) != 1 || !strings.HasPrefix(text, "xa Son Dien: TTPVHCC mat dien tu 14:05 23/11.") || text != preview(t, cfg, m) {
 			t.Errorf("%s: text %q", preset, text)
 		}
 		if !strings.Contains(call.text, `"`+w.number+`"`) || call.header.Get("Idempotency-Key") != ref || call.header.Get("Authorization") != w.authorization {
@@ -298,11 +307,10 @@ func TestTemplates(t *testing.T) {
 		if err := cfg.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		n, err := webhook.New(cfg, slog.New(slog.NewTextHandler(&log, nil)))
-		if err != nil {
+		if _, err := webhook.New(cfg, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
 			t.Fatal(err)
 		}
-		if got := n.Preview(message()); got != want || !strings.Contains(log.String(), logged) {
+		if got := preview(t, cfg, message()); got != want || !strings.Contains(log.String(), logged) {
 			t.Errorf("%s: %q, log %q", text, got, log.String())
 		}
 	}

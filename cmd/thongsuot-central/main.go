@@ -49,6 +49,11 @@ usage: thongsuot-central COMMAND [-config FILE]
   report         write a report for planners into the folder -out DIR, on the
                  days -from DAY -to DAY, as -format csv,html; -costs
                  FILE holds the prices of upgrades
+  alert preview  print what each kind of reader would read of each kind of
+                 incident; -lang vi or en
+  alert test RECEIVER
+                 send one test message to a receiver of the configuration, or
+                 to chair/SITE/N, the N-th contact of a site
   version        print the version
 
 Without -config, defaults and THONGSUOT_CENTRAL_… variables hold.
@@ -58,7 +63,7 @@ A running centre reads its registry again when a file changed, or at SIGHUP.
 func main() { program.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	out, reader, from := "", "", ""
+	out, reader, from, language := "", "", "", ""
 	var boards grafanaFlags
 	var announced windowFlags
 	var truth truthFlags
@@ -67,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var tried backtestFlags
 	p := program.Program{
 		Name: "thongsuot-central", Version: version, Usage: usage,
-		Commands: []string{"run", "check-config", "token", "reader", "revoke", "backup", "restore", "grafana", "window", "correct", "matrix", "backtest", "report"},
+		Commands: []string{"run", "check-config", "token", "reader", "revoke", "backup", "restore", "grafana", "window", "correct", "matrix", "backtest", "report", "alert"},
 		Flags: func(command string, flags *flag.FlagSet) {
 			switch command {
 			case "token", "reader":
@@ -88,6 +93,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				boards.register(flags)
 			case "revoke":
 				flags.StringVar(&reader, "reader", "", "name of a reader")
+			case "alert":
+				flags.StringVar(&language, "lang", "", "vi or en")
 			case "report":
 				planned.register(flags)
 			}
@@ -105,6 +112,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return program.Fail(stderr, program.ExitConfig, err)
 	}
 	switch line.Command {
+	case "alert":
+		return alert(ctx, cfg, line.Args, language, stdout, stderr)
 	case "run":
 		return serve(ctx, cfg, stderr)
 	case "check-config":
