@@ -125,10 +125,14 @@ func (a *Agent) open(token string, live, behind *road) error {
 	}
 	boots := loadHistory(filepath.Join(a.cfg.DataDir, "boots.json"), a.log)
 	var seen marks
+	var newest time.Duration // of this boot
 	found := func(r spool.Record) {
 		if s, ok := stampOf(r.Payload); ok {
 			boots.see(s)
 			seen.note(r.Seq, s)
+			if s.Boot == a.clock.boot {
+				newest = max(newest, s.Boottime)
+			}
 		}
 	}
 	if a.spool, err = spool.Open(sc.Fitted(), a.log, a.metrics, spool.WithThin(rollUp), spool.WithFound(found)); err != nil {
@@ -142,7 +146,7 @@ func (a *Agent) open(token string, live, behind *road) error {
 	a.collect = newCollector(a.clock, a.spool, out, minutesOf(a.cfg.Site), a.cfg.Round, power, a.cfg.Probes.Voltage, a.log, a.metrics)
 	a.uplink = newUplink(a.cfg.Centre, a.cfg.Site, token, a.version, live, behind, out, a.clock, start, newQuarantine(a.cfg.DataDir), a.log, a.metrics)
 	a.beat = &beater{
-		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), onDisk: a.parted, changed: a.collect.stir,
+		url: a.uplink.url, addr: a.cfg.Centre.beatAddr(), onDisk: a.parted, changed: a.collect.stir, told: a.uplink.hears,
 		lines: []*line{{dial: (&net.Dialer{Timeout: minTimeout}).DialContext, http: &http.Client{Transport: live.transport}}},
 		id:    identity.BeatID(identity.Hash(token)), key: key, start: start, clock: a.clock, power: power, log: a.log,
 		newestSeq: func() uint64 { return a.spool.Stats().Next - 1 }, back: make(chan struct{}, 1),
@@ -156,6 +160,14 @@ func (a *Agent) open(token string, live, behind *road) error {
 	a.uplink.crowded = a.beat.crowded
 	a.beat.register(a.metrics)
 	a.collect.settled = func() { a.keepPast(pastRuns) }
+	a.collect.calm, a.collect.sign = a.beat.calm, func() measured { return a.words(0) }
+	if a.cfg.RunDir != "" {
+		var left [][]byte
+		if a.collect.pocket, left, err = openPocket(a.cfg.RunDir, a.cfg.DataDir); err != nil {
+			a.log.Warn("every round goes to the disk by itself, which wears a card three times as fast", "err", err, "hint", "set run_dir to a folder in memory that the agent may write, or to \"\"")
+		}
+		a.collect.found(left, newest)
+	}
 	a.registerSelf()
 	if a.cfg.Listen == "" {
 		return nil
@@ -213,6 +225,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	a.uplink.drain(last)
+	a.collect.pocket.close()
 	if err := a.spool.Close(); err != nil {
 		return fmt.Errorf("close spool: %w", err)
 	}

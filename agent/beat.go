@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,10 +42,11 @@ type beater struct {
 	log     *slog.Logger
 
 	newestSeq func() uint64
-	back      chan struct{}   // told when the centre is heard again
-	changed   func()          // called when the centre is no longer heard, and when it is again
-	onDisk    <-chan struct{} // closed when the last words are
-	posts     sync.WaitGroup  // HTTP beats in flight
+	back      chan struct{}      // told when the centre is heard again
+	changed   func()             // called when the centre is no longer heard, and when it is again
+	told      func(epoch string) // called with the centre's epoch
+	onDisk    <-chan struct{}    // closed when the last words are
+	posts     sync.WaitGroup     // HTTP beats in flight
 
 	mu      sync.Mutex
 	seq     uint32
@@ -189,6 +191,7 @@ func (b *beater) learn(r wire.Reply, own bool, sent, received time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.epoch = r.Epoch
+	b.told(strconv.FormatUint(uint64(r.Epoch), 10))
 	if !own {
 		return // the answer to another try: its round trip is not known
 	}

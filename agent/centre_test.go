@@ -264,6 +264,7 @@ func (c *centre) config(dir string) agent.Config {
 	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "Cổng Dịch vụ công") }))
 	c.t.Cleanup(portal.Close)
 	cfg := agent.DefaultConfig()
+	cfg.RunDir = ""
 	cfg.Site, cfg.DataDir, cfg.Listen, cfg.Round = "25051", filepath.Join(dir, "data"), "127.0.0.1:0", time.Second
 	cfg.Centre.URL, cfg.Centre.TokenFile, cfg.Centre.Beat = c.http.URL, tokenFile, c.udp.LocalAddr().String()
 	cfg.Probes.Gateway, cfg.Probes.Resolvers, cfg.Probes.Mains = "off", []string{"off"}, false

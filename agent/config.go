@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Site    string        `yaml:"site"`     // for logs and status; the token decides whose data it is
 	DataDir string        `yaml:"data_dir"` // spool and start counter. Default /var/lib/thongsuot-agent
+	RunDir  string        `yaml:"run_dir"`  // in memory (tmpfs): quiet rounds of half a minute wait there for one write to the disk; "" writes each. Default /run/thongsuot-agent
 	Listen  string        `yaml:"listen"`   // metrics and status, loopback only; "" serves none. Default 127.0.0.1:9467
 	Round   time.Duration `yaml:"round"`    // results that change nothing are written and sent this often. Default 10s
 	Metered bool          `yaml:"metered"`  // every byte of the line is paid for: a beat each 30s, probes each minute, pages each 5, posts each 2. Default false
@@ -125,7 +126,7 @@ func DefaultConfig() Config {
 	queue := spool.DefaultConfig()
 	queue.Dir = "" // below data_dir
 	return Config{
-		DataDir: "/var/lib/thongsuot-agent", Listen: "127.0.0.1:9467", Round: 10 * time.Second,
+		DataDir: "/var/lib/thongsuot-agent", RunDir: "/run/thongsuot-agent", Listen: "127.0.0.1:9467", Round: 10 * time.Second,
 		Procfs: "/proc", Sysfs: "/sys",
 		Centre: CentreConfig{Org: "thongsuot", Bucket: "thongsuot"},
 		Spool:  queue,

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -131,7 +132,22 @@ type Lanes struct {
 	u     *uplink
 	c     *collector
 	Spool *spool.Spool
+	Calm  atomic.Bool // the centre hears the beats
 	back  chan struct{}
+}
+
+// Pocket has quiet rounds wait in a folder in memory, and takes up what is
+// there. newest is the youngest round on disk.
+func (l *Lanes) Pocket(folder, dataDir string, newest time.Duration) error {
+	p, left, err := openPocket(folder, dataDir)
+	l.c.pocket = p
+	l.c.found(left, newest)
+	return err
+}
+
+// Sign has the agent say that it lives where nothing is measured.
+func (l *Lanes) Sign(r thongsuot.Result) {
+	l.c.sign = func() measured { return measured{r, l.c.clock.boottime()} }
 }
 
 func NewLanes(url, token, dir, site string, clock *Clock, sp *spool.Spool, live, behind http.RoundTripper, reg prometheus.Registerer) *Lanes {
@@ -139,11 +155,13 @@ func NewLanes(url, token, dir, site string, clock *Clock, sp *spool.Spool, live,
 	cfg.URL = url
 	out := newOutbox(sp, clock.boottime)
 	log := slog.New(slog.DiscardHandler)
-	return &Lanes{
+	l := &Lanes{
 		u:     newUplink(cfg, site, token, "test", &road{transport: live}, &road{transport: behind}, out, clock, 1, newQuarantine(dir), log, reg),
 		c:     newCollector(clock, sp, out, minutesOf(site), 10*time.Second, newPowerState(clock.boottime), defaultVoltage(), log, reg),
 		Spool: sp, back: make(chan struct{}, 1),
 	}
+	l.c.calm = l.Calm.Load
+	return l
 }
 
 // Run sends until ctx ends.
@@ -162,6 +180,7 @@ func (l *Lanes) Run(ctx context.Context) {
 func (l *Lanes) Measure(r thongsuot.Result) {
 	l.c.in <- measured{r, l.c.clock.boottime()}
 }
+func (l *Lanes) Told(epoch string)                 { l.u.hears(epoch) }
 func (l *Lanes) Heard()                            { l.back <- struct{}{} }
 func (l *Lanes) Counts() (live, backlog, held int) { return l.u.out.counts() }
 

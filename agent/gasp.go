@@ -35,6 +35,13 @@ func (b *beater) every() time.Duration {
 	}
 }
 
+// calm reports whether the centre knows to some ten seconds until when this
+// site lived, should it be cut off now, and nothing says that it will be.
+func (b *beater) calm() bool {
+	every, heard := b.every(), time.Duration(b.heard.Load())
+	return heard > 0 && every == wire.BeatEvery && !b.silent.Load() && b.clock.boottime()-heard < 2*every && !b.onBattery()
+}
+
 func (b *beater) onBattery() bool {
 	flags, _ := b.power.flags()
 	return flags&wire.FlagOnBattery != 0

@@ -150,8 +150,10 @@ type house struct {
 	t     *testing.T
 	desk  *desk
 	dir   string
+	run   string // a folder in memory, "" for none
 	began time.Time
 	boot  string
+	sign  *thongsuot.Result
 	stop  func()
 }
 
@@ -170,12 +172,25 @@ func (h *house) start() {
 	cfg := spool.DefaultConfig()
 	cfg.Dir = filepath.Join(h.dir, "spool")
 	reg := prometheus.NewRegistry()
-	sp, err := spool.Open(cfg, slog.New(slog.DiscardHandler), reg)
+	var newest time.Duration
+	sp, err := spool.Open(cfg, slog.New(slog.DiscardHandler), reg, spool.WithFound(func(r spool.Record) {
+		if s, ok := agent.StampOf(r.Payload); ok {
+			newest = max(newest, s.Boottime)
+		}
+	}))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	clock := agent.NewClock(h.boot, func() time.Duration { return time.Since(h.began) }, time.Now)
 	h.Lanes = agent.NewLanes("http://centre.test", "token", h.dir, "25051", clock, sp, h.desk, h.desk, reg)
+	if h.run != "" {
+		if err := h.Pocket(h.run, "data", newest); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	if h.sign != nil {
+		h.Sign(*h.sign)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { h.Run(ctx); close(done) }()
@@ -453,6 +468,35 @@ func TestARestartOfTheCentreIsOfferedTheLastMinutesAgain(t *testing.T) {
 		synctest.Wait()
 		if st := h.Spool.Stats(); st.Records != 0 {
 			t.Errorf("%d records stay", st.Records)
+		}
+	})
+}
+
+// A beat tells of the restart before the next post does.
+func TestARestartHeardInABeatIsFollowedByTheOfferAtOnce(t *testing.T) {
+	inBubble(t, func(h *house) {
+		h.measure(steady, 60)
+		for posts, _ := h.desk.taken(); len(posts) == 0; posts, _ = h.desk.taken() { // until right after the minute's post
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		h.desk.set(func() { h.desk.epoch = "2" })
+		h.Told("1")
+		h.Told("2")
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		posts, _ := h.desk.taken()
+		again := 0
+		for _, p := range posts {
+			if p.Lane != wire.LaneBacklog || !p.Again {
+				t.Errorf("post %+v", p.Header)
+			}
+			for _, r := range p.Seq {
+				again += int(r.To - r.From + 1)
+			}
+		}
+		if again < 6 || again > 18 {
+			t.Errorf("%d records offered again within 5 s of the beat, want those of the last two minutes", again)
 		}
 	})
 }

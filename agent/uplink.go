@@ -216,11 +216,16 @@ func (u *uplink) post(ctx context.Context, l *lane, b batch) error {
 		return err
 	}
 	u.anchor(l.reply, sent)
-	if n := u.out.hears(l.reply.Get(wire.HeaderEpoch)); n > 0 {
+	u.hears(l.reply.Get(wire.HeaderEpoch))
+	return err
+}
+
+// hears learns the centre's epoch, from the answer to a post or to a beat.
+func (u *uplink) hears(epoch string) {
+	if n := u.out.hears(epoch); n > 0 {
 		u.offered.Add(float64(n))
 		u.log.Info("the centre restarted; what it acknowledged last is offered again", "records", n)
 	}
-	return err
 }
 
 // refusal decides what a failed post means. Only what the centre will never

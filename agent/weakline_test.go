@@ -209,6 +209,7 @@ pages: {listen: "127.0.0.1:8080"}
 	config := w.file("agent.yaml", fmt.Sprintf(`
 site: "25051"
 data_dir: %[1]s/agent
+run_dir: ""
 round: 1s
 centre: {url: "https://10.78.0.1:8086", token_file: %[1]s/token, ca_file: %[2]s}
 probes:

@@ -19,7 +19,7 @@ func TestOnceAllSaysWhatTheMachineLacks(t *testing.T) {
 	dir := t.TempDir()
 	sys := filepath.Join(dir, "sys")
 	config := func(lines string) string {
-		return write(t, dir, "agent.yaml", "data_dir: "+filepath.Join(dir, "data")+"\nsysfs: "+sys+
+		return write(t, dir, "agent.yaml", "data_dir: "+filepath.Join(dir, "data")+"\nrun_dir: \"\"\nsysfs: "+sys+
 			"\ncentre: {url: \"http://127.0.0.1:1\", token_file: /nowhere}\nprobes:\n  portals: []\n"+lines)
 	}
 	write(t, dir, "resolv.conf", "")

@@ -63,6 +63,7 @@ func newHouse(t *testing.T) *house {
 	h.agentAt = write(t, h.dir, "agent.yaml", fmt.Sprintf(`
 site: may-nay
 data_dir: %[1]s/agent
+run_dir: ""
 listen: 127.0.0.1:0
 round: 1s
 centre:

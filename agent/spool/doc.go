@@ -48,12 +48,9 @@
 //
 // # What reaches the device
 //
-// Measured on ext4 with blocks of 4 KiB, Linux 6.18, records of 200 bytes.
-// Written back to back and acknowledged at once: 4.6 kB a record, new segments
-// and cursor included, which is 40 MB for a day of one record in 10 s. At that
-// pace, however, ext4 also commits the file's new time stamp with its journal
-// every 5 s, 12 kB each, whether or not anyone asked: 17.4 kB a record, 150 MB
-// a day, and the mount option lazytime changes nothing. With the mount option
-// commit=60 it is 5.8 kB a record, 50 MB a day; the durability of the spool
-// does not depend on that option.
+// Written back to back and acknowledged at once, on ext4 with blocks of 4 KiB:
+// 4.6 kB a record of 200 bytes, new segments and cursor included. At a slower
+// pace ext4 also commits the file's new time stamp with its journal, 12 kB for
+// each moment of writing: who appends can spare that by appending several
+// records at once (docs/decisions/0004-own-spool.md has the figures).
 package spool

@@ -165,6 +165,10 @@ func (s *Spool) AppendBatch(rs []Record) error {
 	now := time.Now()
 	err := s.flush(now)
 	s.tick(now)
+	// Beside the write of a record, where a journal commits both in one go.
+	if s.dir != nil && s.cursor.dirty && !now.Before(s.cursor.due) {
+		s.saveCursor(now) // noted in s.saving
+	}
 	return err
 }
 
@@ -207,13 +211,16 @@ func (s *Spool) Close() error {
 	}
 	s.closed = true
 	now := time.Now()
-	s.retryAt, s.removeAt, s.cursor.due = time.Time{}, time.Time{}, time.Time{}
+	s.retryAt, s.removeAt = time.Time{}, time.Time{}
 	err := s.flush(now)
 	if n := len(s.memory.records); n > 0 {
 		err = fmt.Errorf("%d records are lost: %w", n, err)
 	}
 	s.seal()
 	s.tick(now)
+	if s.dir != nil && s.cursor.dirty {
+		s.saveCursor(now) // noted in s.saving
+	}
 	s.publish()
 	s.release()
 	if s.reg != nil {
@@ -236,9 +243,6 @@ func (s *Spool) tick(now time.Time) {
 	}
 	s.reread(now)
 	s.sweep(now)
-	if s.cursor.dirty && !now.Before(s.cursor.due) {
-		s.saveCursor(now) // noted in s.saving
-	}
 }
 
 func (s *Spool) sync(f File) error { return s.synced(f.Sync()) }

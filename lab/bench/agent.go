@@ -14,7 +14,7 @@ import (
 
 // Times of the agent's row, beside the quiet minutes.
 const (
-	settling     = time.Minute      // after its start: connections, first answers
+	settling     = 2 * time.Minute  // after its start: connections, first answers, and the minutes that are loud for them
 	lossMinutes  = 3                // with 5 % loss
 	httpsMinutes = 3                // with datagrams blocked
 	switching    = 30 * time.Second // from beats as datagrams to HTTPS, and back

@@ -104,6 +104,7 @@ store: {min_free_bytes: 8388608}
 		"agent.yaml": fmt.Sprintf(`
 site: "%[1]s"
 data_dir: %[2]s/data
+run_dir: ""
 listen: 127.0.0.1:0
 round: 1s
 centre: {url: "http://%[3]s", beat: "%[4]s", token_file: %[5]s/token}

@@ -76,6 +76,9 @@ func (p *province) newSite(ctx context.Context, n int) (*site, error) {
 	} else if err := newDisk(s.disk, 16); err != nil {
 		return nil, err
 	}
+	if err := newDisk(filepath.Join(s.dir, "run"), 1); err != nil {
+		return nil, err
+	}
 	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -117,6 +120,7 @@ func (s *site) connect(ctx context.Context) (err error) {
 func (s *site) configure(p *province) error {
 	config := fmt.Sprintf(`site: %q
 data_dir: %s/agent
+run_dir: %[3]s/run
 procfs: %[3]s/proc
 sysfs: %[3]s/sys
 listen: %[4]s
