@@ -48,6 +48,8 @@ var vendors = map[string][]string{
 	"github.com/goccy/go-yaml":                    {"cmd"},
 	"github.com/emersion/go-ical":                 {"registry"},
 	"golang.org/x/net":                            {"probes"},
+	"github.com/xuri/excelize/v2":                 {"reports/xlsx"},
+	"codeberg.org/go-pdf/fpdf":                    {"reports/pdf"},
 }
 
 type listed struct {

@@ -40,6 +40,9 @@ func Segments(history []thongsuot.Change, horizon time.Time) []Segment {
 		Span: Span{From: last.Start}, Incident: last.ID, State: history[0].Incident.Verdict.State, Open: last.Open(),
 		Cause: last.Verdict.Cause, Sub: last.Verdict.Sub, Confidence: last.Verdict.Confidence, Planned: last.Verdict.Planned,
 	}
+	if last.Truth != nil { // somebody who was there outweighs what was concluded
+		at.Cause, at.Confidence = last.Truth.Cause, 1
+	}
 	var out []Segment
 	until := func(t time.Time) {
 		at.To = earlier(later(t, at.From), end)
@@ -56,7 +59,12 @@ func Segments(history []thongsuot.Change, horizon time.Time) []Segment {
 		at.State = c.Incident.Verdict.State
 	}
 	until(end)
-	if newest.Kind == thongsuot.ChangeRevised {
+	switch {
+	case last.Truth != nil && last.Truth.Cause == thongsuot.CauseNone:
+		for i := range out {
+			out[i].State = thongsuot.StateUp
+		}
+	case last.Truth == nil && newest.Kind == thongsuot.ChangeRevised:
 		for i := range out {
 			if out[i].State == at.State {
 				out[i].State = last.Verdict.State

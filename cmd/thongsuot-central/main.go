@@ -47,7 +47,7 @@ usage: thongsuot-central COMMAND [-config FILE]
   matrix         how causes that were concluded compare with those that people
                  said; -days N, -json
   report         write a report for planners into the folder -out DIR, on the
-                 days -from DAY -to DAY, as -format csv,html; -costs
+                 days -from DAY -to DAY, as -format pdf,xlsx,csv,html; -costs
                  FILE holds the prices of upgrades
   alert preview  print what each kind of reader would read of each kind of
                  incident; -lang vi or en

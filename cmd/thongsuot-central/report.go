@@ -15,6 +15,8 @@ import (
 	"thongsuot/central"
 	"thongsuot/cmd/internal/program"
 	"thongsuot/reports"
+	"thongsuot/reports/pdf"
+	"thongsuot/reports/xlsx"
 )
 
 // reportFlags are the flags of the command report.
@@ -31,7 +33,7 @@ func (f *reportFlags) register(flags *flag.FlagSet) {
 }
 
 // formats are the files that a report can be, by the word of the flag.
-func formats() []string { return []string{"csv", "html"} }
+func formats() []string { return []string{"pdf", "xlsx", "csv", "html"} }
 
 // report writes a planners' report on the data of a centre, running or not.
 func report(ctx context.Context, cfg central.Config, f reportFlags, stdout, stderr io.Writer) int {
@@ -56,7 +58,7 @@ func report(ctx context.Context, cfg central.Config, f reportFlags, stdout, stde
 	if err != nil {
 		return program.Fail(stderr, program.ExitFailed, err)
 	}
-	files, err := writeReport(r, f.out, want)
+	files, err := writeReport(r, f.out, want, ctx.Err)
 	if err != nil {
 		return program.Fail(stderr, program.ExitFailed, fmt.Errorf("report: %w", err))
 	}
@@ -116,7 +118,7 @@ func readCosts(path string) (reports.Costs, error) {
 }
 
 // writeReport writes the files of a report into a folder and names them.
-func writeReport(r *reports.Report, dir string, want []string) (names []string, err error) {
+func writeReport(r *reports.Report, dir string, want []string, goesOn func() error) (names []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -130,6 +132,10 @@ func writeReport(r *reports.Report, dir string, want []string) (names []string, 
 	}
 	for _, format := range want {
 		switch format {
+		case "pdf":
+			write("bao-cao.pdf", func(w io.Writer) error { return pdf.Write(w, r, goesOn) })
+		case "xlsx":
+			write("bao-cao.xlsx", func(w io.Writer) error { return xlsx.Write(w, r) })
 		case "csv":
 			for _, t := range r.Tables() {
 				write(t.Name+".csv", func(w io.Writer) error { return t.CSV(w, r.In.Registry.Zone()) })

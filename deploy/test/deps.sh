@@ -13,7 +13,8 @@ losetup           mount            bytes that reach a disk
 /usr/sbin/unbound unbound          a real resolver
 upsc              nut-client       a real UPS server
 prometheus        prometheus       an engine of samples beyond one machine
-victoria-metrics  victoria-metrics engines of samples beyond one machine'
+victoria-metrics  victoria-metrics engines of samples beyond one machine
+pdftotext         poppler-utils    the document of a report, read back'
 
 # InfluxDB 1.8.10 speaks version 2's write and query API, and "go install" can
 # build it, which takes some minutes. It is kept in the user's cache.
