@@ -71,6 +71,7 @@ const (
 	SubDNS                  = "dns"                    // of access: names are not resolved
 	SubLine                 = "line"                   // one of several lines of the site; others carry it
 	SubCaptive              = "captive"                // of access: a page of the carrier's own in the way
+	SubTLS                  = "tls"                    // of portal: its certificate or its handshake
 	SubVoltage              = "voltage"                // of power: far off nominal
 	SubSuspend              = "suspend"                // of host: the machine slept
 	SubClockReset           = "clock_reset"            // of power: so long that the clock was lost too
@@ -82,7 +83,7 @@ const (
 
 // Subs lists every finer cause.
 func Subs() []string {
-	return []string{SubDNS, SubLine, SubCaptive, SubVoltage, SubSuspend, SubClockReset, SubLowBattery, SubNetworkGearUnpowered, SubISPNodeUnpowered, SubCollectorPath}
+	return []string{SubDNS, SubTLS, SubLine, SubCaptive, SubVoltage, SubSuspend, SubClockReset, SubLowBattery, SubNetworkGearUnpowered, SubISPNodeUnpowered, SubCollectorPath}
 }
 
 // Confidence is how sure a verdict is, 0..1.

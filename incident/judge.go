@@ -75,6 +75,9 @@ func (e *Engine) judgeSpeaking(s *site, now time.Time) judged {
 		e.vote(s, now, &f)
 	}
 	v := Attribute(f)
+	if v.Cause == thongsuot.CausePortal && len(sees.portalDown) > 0 && brokenTLS(sees.portalDown[0]) {
+		v.Sub = thongsuot.SubTLS
+	}
 	switch {
 	case v.Sub == thongsuot.SubVoltage:
 		mean, _ := low.Field(thongsuot.FieldMeanVolts)
@@ -350,6 +353,8 @@ func named(probe, name string) bool {
 func isHop(probe string) bool {
 	return probe == thongsuot.NameHop || probe == thongsuot.NameUpstream
 }
+
+func brokenTLS(t *target) bool { return strings.HasPrefix(string(t.Bad.Reason), "tls_") }
 
 func nameFailure(t *target) bool { return strings.HasPrefix(string(t.Bad.Reason), "dns_") }
 

@@ -116,7 +116,7 @@ func (e *Engine) joins(s *site, j *judged, now time.Time) *region {
 	switch {
 	case j.State == thongsuot.StateUp:
 		return nil
-	case held != nil && (j.region == held.Incident.Region || !surer(j.Verdict, s.Open.Verdict)):
+	case held != nil && (j.region == held.Incident.Region || !surer(j.Verdict, s.Open.Verdict) || e.lastOfPortal(held, s, j.region)):
 		if j.region != held.Incident.Region {
 			j.Verdict, j.region = s.Open.Verdict, held.Incident.Region
 		}
@@ -145,6 +145,17 @@ func flaps(s thongsuot.State) bool { return s.Severity() >= thongsuot.StateAtRis
 func (s *site) flapping(j judged) bool {
 	s.Begun = slices.DeleteFunc(s.Begun, func(t time.Time) bool { return j.since.Sub(t) > flapWithin })
 	return flaps(j.State) && len(s.Begun)+1 >= flapStarts
+}
+
+// lastOfPortal reports whether what now looks like the fault of the site's carrier
+// is the rest of the portal's: sites of other carriers were hit with it, and are
+// back.
+func (e *Engine) lastOfPortal(held *region, s *site, now thongsuot.Region) bool {
+	return held.Incident.Region.Kind == thongsuot.RegionPortal && now.Kind == thongsuot.RegionCarrier &&
+		slices.ContainsFunc(held.Incident.Members, func(m thongsuot.Member) bool {
+			o := e.sites[m.Site]
+			return o != nil && o.Counted && o.Carrier != s.Carrier
+		})
 }
 
 // surer reports whether a new verdict on a member tells more than that of its

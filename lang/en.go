@@ -31,6 +31,7 @@ var english = map[string]string{
 	"cause.unknown":  "undetermined",
 
 	"sub.dns":                    "name resolution",
+	"sub.tls":                    "certificate, secure connection",
 	"sub.low_battery":            "low battery",
 	"sub.voltage":                "abnormal voltage",
 	"sub.line":                   "one of the site's lines",

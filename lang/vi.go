@@ -32,6 +32,7 @@ var vietnamese = map[string]string{
 	"cause.unknown":  "chưa xác định",
 
 	"sub.dns":                    "phân giải tên miền",
+	"sub.tls":                    "chứng thư số, kết nối bảo mật",
 	"sub.low_battery":            "ắc quy sắp cạn",
 	"sub.voltage":                "điện áp bất thường",
 	"sub.line":                   "một trong các đường truyền của nơi đó",
