@@ -167,7 +167,7 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	s.self = &self{gatherer: reg, states: s.states, store: s.store, now: time.Now, log: log}
 	s.writeAPI = s.newWriteAPI(queries, newIngest(s.cfg, t, s.store, s.loop, g, epoch, log, reg))
 	handler, err := dashboards.Handler(src, dashboards.Options{
-		Log: log, Registerer: reg, Zone: zone, Place: s.cfg.Name, Version: version, Done: s.done, Simulated: s.cfg.Simulated, Correct: s.correct,
+		Log: log, Registerer: reg, Zone: zone, Place: s.cfg.Name, Version: version, Done: s.done, Simulated: s.cfg.Simulated, Correct: s.correct, Accuracy: s.accuracy,
 	})
 	if err != nil {
 		return err

@@ -64,6 +64,12 @@ func (s *Server) correct(ctx context.Context, t thongsuot.Truth) error {
 	return s.ledger.Audit(ctx, ledger.AuditEntry{At: t.At, Who: t.Who, What: "incident corrected", Detail: t.Incident + " " + string(t.Cause) + " on its page"})
 }
 
+// accuracy is that of the last year, for its page.
+func (s *Server) accuracy(ctx context.Context) (thongsuot.Matrix, error) {
+	now := time.Now()
+	return Accuracy(ctx, s.ledger, now.AddDate(-1, 0, 0), now)
+}
+
 // Accuracy compares what was concluded of the incidents that began in [from, to]
 // with the newest that people said of each.
 func Accuracy(ctx context.Context, l *ledger.Ledger, from, to time.Time) (thongsuot.Matrix, error) {

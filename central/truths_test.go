@@ -119,6 +119,9 @@ func TestCorrectionOnThePage(t *testing.T) {
 	if err != nil || len(kept) != 1 || kept[0].Cause != thongsuot.CauseLAN || kept[0].How != thongsuot.HowPage || kept[0].Note != "bộ chia mạng hỏng" {
 		t.Errorf("kept %+v, %v", kept, err)
 	}
+	if page := h.get("do-chinh-xac"); !strings.Contains(page, "1 sự cố trong một năm qua") || !strings.Contains(page, "<td>Mất điện</td>") {
+		t.Errorf("the page of accuracy lacks what was said:\n%s", page)
+	}
 	if trail, err := l.AuditTrail(t.Context(), 1); err != nil || len(trail) != 1 || trail[0].What != "incident corrected" {
 		t.Errorf("audit %+v, %v", trail, err)
 	}

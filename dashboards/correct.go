@@ -1,10 +1,12 @@
 package dashboards
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
 	"thongsuot"
+	"thongsuot/lang"
 )
 
 // maxForm bounds the body of a form.
@@ -14,10 +16,15 @@ const maxForm = 16 << 10
 type correction struct {
 	Path   string
 	Causes []thongsuot.Cause
+	Matrix string // path of the page on how right the findings were; "" for none
 }
 
-func correctionOf(id string) *correction {
-	return &correction{incidentPath(id) + "/truth", thongsuot.TrueCauses()}
+func (h *handler) correctionOf(id string) *correction {
+	c := &correction{Path: incidentPath(id) + "/truth", Causes: thongsuot.TrueCauses()}
+	if h.opts.Accuracy != nil {
+		c.Matrix = accuracyPath
+	}
+	return c
 }
 
 // serveCorrection keeps what a form says that an incident was, and leads back to
@@ -43,4 +50,32 @@ func (h *handler) serveCorrection(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, incidentPath(t.Incident), http.StatusSeeOther)
+}
+
+// accuracyPath is the page that says how right the findings were.
+const accuracyPath = "/do-chinh-xac"
+
+// accuracyModel is what its template is given.
+type accuracyModel struct {
+	thongsuot.Matrix
+	lang lang.Lang
+}
+
+// comparison is that of one time, with its words.
+type comparison struct {
+	thongsuot.Comparison
+	Title, Brier string
+}
+
+func (h *handler) accuracy(ctx context.Context, t *renderer) (accuracyModel, error) {
+	m, err := h.opts.Accuracy(ctx)
+	return accuracyModel{m, t.lang}, err
+}
+
+// Times are the findings while it went on, and the last ones.
+func (m accuracyModel) Times() []comparison {
+	one := func(c thongsuot.Comparison, title string) comparison {
+		return comparison{c, m.lang.T(title), m.lang.Number(c.Brier, 3)}
+	}
+	return []comparison{one(m.Live, "page.accuracy.live"), one(m.Final, "page.accuracy.final")}
 }

@@ -32,6 +32,8 @@ type Options struct {
 	// Correct keeps what somebody says on an incident's page that it was; nil
 	// shows no form. An unknown incident is ErrNotFound.
 	Correct func(ctx context.Context, t thongsuot.Truth) error
+	// Accuracy compares findings with what people said; nil shows no such page.
+	Accuracy func(ctx context.Context) (thongsuot.Matrix, error)
 }
 
 func (o Options) withDefaults() Options {
@@ -91,6 +93,9 @@ func Handler(src Source, opts Options) (http.Handler, error) {
 	if h.opts.Correct != nil {
 		guarded := http.NewCrossOriginProtection().Handler(http.HandlerFunc(h.serveCorrection))
 		handle("POST /incident/{id}/truth", "correction", guarded.ServeHTTP)
+	}
+	if h.opts.Accuracy != nil {
+		handle("GET "+accuracyPath, "accuracy", h.servePage)
 	}
 	handle("GET /{$}", "overview", h.servePage)
 	handle("GET /site/{code}", "site", h.servePage)

@@ -19,6 +19,7 @@ const (
 	kindOverview kind = "overview"
 	kindSite     kind = "site"
 	kindIncident kind = "incident"
+	kindAccuracy kind = "accuracy"
 	kindError    kind = "error"
 )
 
@@ -44,6 +45,9 @@ var spans = []struct {
 func parsePage(path string, query url.Values) (page, bool) {
 	if path == "/" {
 		return page{kind: kindOverview}, true
+	}
+	if path == accuracyPath {
+		return page{kind: kindAccuracy}, true
 	}
 	if code, ok := strings.CutPrefix(path, "/site/"); ok && single(code) {
 		p := page{kind: kindSite, arg: code, span: spans[0].Length}
@@ -74,6 +78,8 @@ func (p page) address() string {
 		return "/site/" + url.PathEscape(p.arg)
 	case kindIncident:
 		return "/incident/" + url.PathEscape(p.arg)
+	case kindAccuracy:
+		return accuracyPath
 	default:
 		return "/"
 	}
@@ -126,9 +132,15 @@ func (h *handler) content(ctx context.Context, p page, full bool) (content, erro
 		}
 		m := t.incident(v, h.opts.Now())
 		if h.opts.Correct != nil {
-			m.Correct = correctionOf(v.Incident.ID)
+			m.Correct = h.correctionOf(v.Incident.ID)
 		}
 		return t.content(t.lang.T("page.incident.title", t.lang.Site(m.Site)), v.At, m, "banner", "verdict", "history", "deliveries", "correct")
+	case kindAccuracy:
+		m, err := h.accuracy(ctx, t)
+		if err != nil {
+			return content{}, fmt.Errorf("accuracy: %w", err)
+		}
+		return t.content(t.lang.T("page.accuracy"), h.opts.Now(), m, "accuracy")
 	default:
 		return t.content(t.lang.T("page.error."+p.arg), time.Time{}, errorModel{p.arg}, "error")
 	}
@@ -165,7 +177,7 @@ func (h *handler) draw(ctx context.Context, p page) ([]byte, error) {
 	for _, part := range c.Fragments {
 		f.Fragments[part.ID] = part.HTML
 	}
-	if p.kind != kindError {
+	if p.kind != kindError && p.kind != kindAccuracy { // the last is read anew by who asks
 		f.Live = "/events?" + url.Values{"page": {p.address()}, "lang": {string(p.lang)}}.Encode()
 		f.State = seen(c.Fragments)
 	}
