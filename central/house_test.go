@@ -24,7 +24,7 @@ import (
 
 // house is a centre on loopback with two sites and their tokens.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	cfg    central.Config
 	server *central.Server
 	stop   func()
@@ -36,7 +36,7 @@ func newHouse(t *testing.T) *house {
 	return newHouseWith(t, func(*central.Config) {})
 }
 
-func newHouseWith(t *testing.T, change func(*central.Config)) *house {
+func newHouseWith(t testing.TB, change func(*central.Config)) *house {
 	t.Helper()
 	dir := t.TempDir()
 	sites := "code,kind,unit,name,status\n25051,commune,commune,Sơn Điền,active\n24712,commune,commune,Quảng Phú,active\n"

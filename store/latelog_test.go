@@ -38,12 +38,12 @@ func TestLateSamplesOutliveRestarts(t *testing.T) {
 	waitFor(t, "the series leaving the memory", func() bool { return metric(t, reg, "thongsuot_store_head_series") == 1 })
 	add(t, s, 0, sample("site", ago(299), 1))
 	restart()
-	for m := 500; m >= 440; m-- {
+	for m := 590; m >= 440; m-- { // more than a chunk
 		add(t, s, 0, sample("site", ago(m), float64(m)))
 	}
 	restart()
-	if n := count(t, s, "site", today); n != 63 {
-		t.Errorf("%d samples are stored, want 63", n)
+	if n := count(t, s, "site", today); n != 153 {
+		t.Errorf("%d samples are stored, want 153", n)
 	}
 	if got := metric(t, reg, "thongsuot_store_late_samples_restored_total"); got == 0 {
 		t.Error("nothing had to be restored: the log of late samples is needed no longer, or this test does not make its case")

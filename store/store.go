@@ -30,6 +30,11 @@ const (
 // one whenever it compacts; its own default of 512 MiB is much for a small disk.
 const chunkSegment = 128 << 20
 
+// lateChunk is how many late samples of a series are held before they become a
+// chunk, as many as in one of fresh samples. The TSDB's own default of 32 cuts a
+// chunk from each five minutes of a backlog.
+const lateChunk = 120
+
 // Store is an open database of samples.
 type Store struct {
 	// immutable after Open
@@ -138,6 +143,7 @@ func options(closing context.Context, cfg Config) *tsdb.Options {
 	o.MaxBytes = cfg.RetentionBytes
 	// The TSDB counts its window from the newest sample, which may be ahead.
 	o.OutOfOrderTimeWindow = (cfg.OutOfOrderWindow + maxAhead).Milliseconds()
+	o.OutOfOrderCapMax = lateChunk
 	o.MinBlockDuration = minBlock.Milliseconds()
 	o.MaxBlockDuration = maxBlock.Milliseconds()
 	o.MaxBlockChunkSegmentSize = chunkSegment

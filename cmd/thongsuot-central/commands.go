@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -19,7 +20,14 @@ import (
 	"thongsuot/registry"
 )
 
+// gcPercent lets the heap grow to three times what lives in it: a tenth less CPU
+// for each sample, measured by central's BenchmarkIngest. GOGC outweighs it.
+const gcPercent = 200
+
 func serve(ctx context.Context, cfg central.Config, stderr io.Writer) int {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	log := program.Log(stderr)
 	s, err := central.New(cfg, version, log)
 	if err != nil {
