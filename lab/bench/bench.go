@@ -80,6 +80,7 @@ func rows() []row {
 		{"outage", "samples lost while the centre is away and the agent is killed", outage},
 		{"store", "what it costs to take samples in, to keep them and to ask for them", storing},
 		{"year", "what a simulated year costs, and how right its answers are", aYear},
+		{"report", "how long the planners' report on a year takes", planners},
 		{"page", "weight of the overview page", page},
 	}
 }
