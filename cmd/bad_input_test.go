@@ -75,6 +75,10 @@ func TestCommandLine(t *testing.T) {
 	f(2, `no probe is called "x"`, "thongsuot-agent", "once", "x")
 	f(2, "want the name of one probe", "thongsuot-agent", "once")
 	f(2, "want the code of one site", "thongsuot-central", "token")
+	f(2, `-from: want a day such as 2026-11-01 (got "")`, "thongsuot-central", "report", "-to", "2026-11-30")
+	f(2, `-to: must not be before -from 2026-11-30`, "thongsuot-central", "report", "-from", "2026-11-30", "-to", "2026-11-01")
+	f(2, `-format: want some of pdf,xlsx,csv,html (got "doc")`, "thongsuot-central", "report", "-from", "2026-11-01", "-to", "2026-11-30", "-format", "doc")
+	f(2, "/nowhere.yaml", "thongsuot-central", "report", "-from", "2026-11-01", "-to", "2026-11-30", "-costs", "/nowhere.yaml")
 }
 
 func TestUnwritableFolderAndUnknownSite(t *testing.T) {

@@ -143,6 +143,21 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
+// What somebody says who was there outweighs what was concluded.
+func TestTruth(t *testing.T) {
+	f := func(truth thongsuot.Cause, want string) {
+		t.Helper()
+		h := newHouse(t, "2026-02-02", "2026-02-03", "25051").out("25051", "2026-02-02 08:00", "2026-02-02 09:00", down(thongsuot.CauseAccess))
+		last := &h.histories[0][1].Incident
+		last.Truth = &thongsuot.Truth{Incident: last.ID, Cause: truth, Who: "UBND", How: thongsuot.HowCommand, At: last.End}
+		if got := fmt.Sprint(h.account("25051").Losses); got != want {
+			t.Errorf("%s: losses %s, want %s", truth, got, want)
+		}
+	}
+	f(thongsuot.CausePower, "[{power high 1h0m0s 0s}]")
+	f(thongsuot.CauseNone, "[]")
+}
+
 // A regional incident is told by its members' own records, once.
 func TestRegional(t *testing.T) {
 	h := newHouse(t, "2026-02-02", "2026-02-03", "25051", "24712")
