@@ -244,11 +244,11 @@ func (e *Engine) release(now time.Time) {
 		}
 		for _, m := range r.Incident.Members {
 			if s := e.sites[m.Site]; m.To.IsZero() && s != nil && s.Open != nil {
-				s.Open.Part = ""
+				s.Open.Part, s.Open.Region = "", thongsuot.Region{}
 				if s.Silent != nil {
 					s.Silent.Alone = true
 				}
-				s.stirred, e.shows.moved = true, true
+				s.released, s.stirred, e.shows.moved = true, true, true
 			}
 		}
 	}

@@ -143,6 +143,31 @@ func TestPortalRecoversMemberByMember(t *testing.T) {
 	}
 }
 
+// Who is let go with the verdict that it had is a fault of its own as well.
+func TestLetGoWithTheSameVerdict(t *testing.T) {
+	var list []thongsuot.Site
+	for i := range 10 {
+		list = append(list, commune(fmt.Sprintf("4000%d", i), []string{"vnpt", "viettel"}[i%2], "", ""))
+	}
+	p := newProvince(t, always, list...).run(time.Minute).portal(thongsuot.ReasonOK, pSites(list)...)
+	for range 3 {
+		p.run(time.Minute).portal(thongsuot.ReasonHTTP5xx, p.sites...)
+	}
+	p.want(p.sites[9], "down portal medium")
+	for range 8 {
+		p.run(time.Minute).portal(thongsuot.ReasonOK, p.sites[:9]...).portal(thongsuot.ReasonHTTP5xx, p.sites[9])
+	}
+	p.run(10 * time.Second)
+	p.want(p.sites[9], "down portal medium")
+	if all := p.regional(); all[len(all)-1] != "closed portal portal 10/0 down portal medium" {
+		t.Errorf("%q", all)
+	}
+	p.portal(thongsuot.ReasonOK, p.sites[9])
+	if c := p.changes[len(p.changes)-1]; c.Kind != thongsuot.ChangeClosed || c.Incident.Site != p.sites[9] || c.Incident.Regional() {
+		t.Errorf("%+v", c)
+	}
+}
+
 func pSites(list []thongsuot.Site) (codes []string) {
 	for _, s := range list {
 		codes = append(codes, s.Code)

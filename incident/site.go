@@ -33,6 +33,7 @@ type site struct {
 	upstream, feeder *group // those that share its fate
 	asks             asks   // what its verdict rests on
 	stirred          bool   // it is judged anew at the next tick
+	released         bool   // what it is part of lets go of it, which is news
 
 	services serviceViews                 // how it saw each named service then
 	served   map[string]thongsuot.Verdict // what is held of those that are down
@@ -386,14 +387,15 @@ func (s *site) settle(j judged, r *region, at time.Time) []thongsuot.Change {
 		closed.End = later(s.ended(at), closed.Start)
 		closed.Revision++
 		because := s.ending(closed)
-		s.Open = nil
+		s.Open, s.released = nil, false
 		if s.Gap != nil && s.Gap.ID == closed.ID && !closed.End.After(s.Gap.End) {
 			s.Gap.Incident = &closed // it ended with the silence, so what comes back explains it
 		}
 		return []thongsuot.Change{{Kind: thongsuot.ChangeClosed, At: closed.End, Incident: closed, Because: because}}
 	}
 	part, region := r.part()
-	if !v.Same(s.Open.Verdict) || part != s.Open.Part {
+	if !v.Same(s.Open.Verdict) || part != s.Open.Part || s.released {
+		s.released = false
 		s.Open.Part, s.Open.Region = part, region
 		return []thongsuot.Change{s.revise(v, at)}
 	}
