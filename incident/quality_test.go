@@ -222,3 +222,22 @@ func TestPortalIsSlowByVote(t *testing.T) {
 		p.want(code, "degraded portal high")
 	}
 }
+
+// An outage of a site that was slow before lasts until its end, though what was
+// slow is so no longer since before the outage.
+func TestOutageOfASlowSite(t *testing.T) {
+	l := newLine(t).run(2 * time.Hour)
+	l.firstByte = 1500 * time.Millisecond
+	l.run(20 * time.Minute)
+	l.firstByte = 150 * time.Millisecond
+	l.run(3 * time.Minute)
+	l.s.mute = true
+	l.s.run(6 * time.Minute)
+	l.s.mute = false
+	back := l.s.now
+	l.run(time.Hour)
+	last := l.s.changes[len(l.s.changes)-1]
+	if last.Incident.Worst != thongsuot.StateDown || last.Incident.End.Before(back) {
+		t.Errorf("back at %s, %+v", back, last)
+	}
+}

@@ -61,6 +61,7 @@ type site struct {
 
 	LastStart time.Time `json:"last_start,omitzero"` // of the newest incident
 	Again     int       `json:"again,omitempty"`     // how many began in that second
+	Better    time.Time `json:"better,omitzero"`     // when the newest last became less bad
 }
 
 // measuredFor is how long a measured reading outweighs a canary's. A sensor that
@@ -442,6 +443,7 @@ func (s *site) ended(at time.Time) time.Time {
 	for _, t := range s.targets() {
 		eased = later(eased, t.Quality.eased())
 	}
+	eased = later(eased, s.Better) // until then it was worse than slow
 	if eased.After(s.Open.Start) && eased.Before(at) {
 		return eased
 	}
@@ -454,7 +456,7 @@ func (s *site) revise(v thongsuot.Verdict, at time.Time) thongsuot.Change {
 	case is > was:
 		kind = thongsuot.ChangeWorse
 	case is < was:
-		kind = thongsuot.ChangeBetter
+		kind, s.Better = thongsuot.ChangeBetter, at
 	}
 	if overran(s.Open.Verdict, v) {
 		kind = thongsuot.ChangeOverrun

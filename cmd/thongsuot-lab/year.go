@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -86,6 +87,7 @@ func playYear(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		_, _ = stdout.Write(text) // the output went away
 		return program.ExitOK
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(fewerCollections))
 	begin := time.Now()
 	result, err := year.Run(ctx, cfg)
 	if err != nil {
@@ -110,6 +112,10 @@ func playYear(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	fmt.Fprintf(stderr, "%.1f s, %d MB of memory\n", time.Since(begin).Seconds(), m.Sys>>20)
 	return program.ExitOK
 }
+
+// fewerCollections lets the heap grow further between collections, percent: what
+// lives is small beside what is made and dropped.
+const fewerCollections = 300
 
 func writeChanges(file string, changes []year.Told) error {
 	f, err := os.Create(file)
