@@ -36,7 +36,9 @@ type Config struct {
 	Store    store.Config    `yaml:"store"`  // of the embedded engine
 	Incident incident.Config `yaml:"incident"`
 	Alerting alerting.Config `yaml:"alerting"`
-	Reports  reports.Config  `yaml:"reports"` // the method of planners' reports
+
+	Heartbeat HeartbeatConfig `yaml:"heartbeat"`
+	Reports   reports.Config  `yaml:"reports"` // the method of planners' reports
 
 	Prometheus promremote.Config `yaml:"prometheus"` // an engine that speaks remote write and PromQL
 	InfluxDB   influx.Config     `yaml:"influxdb"`   // an InfluxDB 2
@@ -109,7 +111,7 @@ func DefaultConfig() Config {
 			MaxConnections: 16384, Patience: 10 * time.Second,
 		},
 		Names: NamesConfig{Compare: []string{"dichvucong.gov.vn"}}, Pages: PagesConfig{Listen: "127.0.0.1:8080"}, Query: QueryConfig{Concurrent: 4},
-		Engine: engineEmbedded, Store: samples, Prometheus: promremote.DefaultConfig(), InfluxDB: influx.DefaultConfig(), Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(),
+		Engine: engineEmbedded, Store: samples, Prometheus: promremote.DefaultConfig(), InfluxDB: influx.DefaultConfig(), Incident: incident.DefaultConfig(), Alerting: alerting.DefaultConfig(), Heartbeat: HeartbeatConfig{Every: time.Minute},
 		ReachPort: 443,
 		Reports:   reports.DefaultConfig(),
 	}
@@ -133,7 +135,7 @@ func (c Config) Validate() error {
 	if c.Query.Concurrent < 1 {
 		errs = append(errs, fmt.Errorf("query.concurrent: must be at least 1 (got %d)", c.Query.Concurrent))
 	}
-	errs = append(errs, c.Ingest.validate(), c.Names.validate(), c.Pages.validate(), c.validateStore(), c.Incident.Validate(), c.Alerting.Validate())
+	errs = append(errs, c.Ingest.validate(), c.Names.validate(), c.Pages.validate(), c.validateStore(), c.Incident.Validate(), c.Alerting.Validate(), c.Heartbeat.validate())
 	if err := c.Reports.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("reports.%s", strings.ReplaceAll(err.Error(), "\n", "\nreports.")))
 	}

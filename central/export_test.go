@@ -102,3 +102,8 @@ func (v *Virtual) Beat(ctx context.Context, datagram []byte) []byte {
 func (v *Virtual) Tick(ctx context.Context) error {
 	return v.loop.step(ctx, func(e *incident.Engine) []thongsuot.Change { return e.Tick(v.now()) })
 }
+
+// RunHeartbeat gives signs of life until ctx ends.
+func RunHeartbeat(ctx context.Context, cfg HeartbeatConfig, healthy func(context.Context) error, log *slog.Logger, reg prometheus.Registerer) {
+	newHeartbeat(cfg, healthy, log, reg).run(ctx)
+}

@@ -66,6 +66,8 @@ type Server struct {
 	names *names
 	fetch *fetch
 
+	heartbeat *heartbeat
+
 	held *os.File // the lock on the data folder
 
 	writeAPI, pages, empty, control      *http.Server
@@ -158,6 +160,10 @@ func (s *Server) wire(zone *time.Location, version string, log *slog.Logger, reg
 	s.beats = newBeats(t, s.loop, g, epoch, s.store, log, reg)
 	s.names = newNames(s.cfg.Names, t, s.pageEvery, log, reg)
 	s.fetch = newFetch(t, log, reg)
+	s.heartbeat = newHeartbeat(s.cfg.Heartbeat, func(ctx context.Context) error {
+		_, err := s.ledger.OpenIncidents(ctx)
+		return err
+	}, log, reg)
 	s.empty = newEmptyPage()
 	queries, err := s.newQueryAPI(version, log, reg)
 	if err != nil {
@@ -328,6 +334,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.followFiles(working) })
 	wg.Go(func() { s.self.run(working) })
 	wg.Go(func() { s.names.run(working) })
+	wg.Go(func() { s.heartbeat.run(working) })
 	if s.cfg.ReachPort > 0 {
 		wg.Go(func() { newReach(s.loop, s.registry.Current, s.cfg.ReachPort).run(working) })
 	}
