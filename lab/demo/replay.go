@@ -65,32 +65,79 @@ func windows(faults []sim.Fault, end time.Time) (out []window) {
 // sites of reg with their faults.
 func replay(ctx context.Context, cfg incident.Config, reg *registry.Registry, simulated []sim.Site, faults []sim.Fault, now time.Time) ([]thongsuot.Change, error) {
 	var changes []thongsuot.Change
-	for _, w := range windows(faults, now) {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		e, err := incident.New(cfg, w.from)
-		if err != nil {
+	for all := windows(faults, now); len(all) > 0; {
+		p := player{reg: reg, simulated: simulated, open: map[string]bool{}}
+		var err error
+		if p.engine, err = incident.New(cfg, all[0].from); err != nil {
 			return nil, fmt.Errorf("replay: %w", err)
 		}
-		sites := concerned(reg.Sites(), w.codes)
-		e.SetSites(sites, reg.InOfficeHours, w.from)
-		var agents []*replayed
-		for _, s := range simulated {
-			if slices.ContainsFunc(sites, func(site thongsuot.Site) bool { return site.Code == s.Code }) {
-				agents = append(agents, &replayed{site: s, rounds: sim.NewRounds(s, sim.RealPace())})
+		t := all[0].from
+		for len(all) > 0 {
+			p.join(all[0], t)
+			end := all[0].to
+			all = all[1:]
+			until := now // what is not over is watched on, up to the next window or the present
+			if len(all) > 0 {
+				until = all[0].from
 			}
-		}
-		for t := w.from; t.Before(w.to); t = t.Add(sim.RealPace().Beat) {
-			for _, a := range agents {
-				for _, o := range a.says(t) {
-					changes = append(changes, e.Observe(o)...)
+			for ; t.Before(end) || len(p.open) > 0 && t.Before(until); t = t.Add(sim.RealPace().Beat) {
+				if ctx.Err() != nil {
+					return nil, ctx.Err()
 				}
+				p.step(t)
 			}
-			changes = append(changes, e.Tick(t)...)
+			if len(p.open) == 0 {
+				break
+			}
 		}
+		changes = append(changes, p.changes...)
 	}
 	return changes, nil
+}
+
+// player is an engine that is told of one window, and of those that follow
+// while something of it goes on.
+type player struct {
+	reg       *registry.Registry
+	simulated []sim.Site
+	engine    *incident.Engine
+	codes     []string
+	agents    []*replayed
+	changes   []thongsuot.Change
+	open      map[string]bool // incidents that go on
+}
+
+// join has the sites of a window watched too, from t on.
+func (p *player) join(w window, t time.Time) {
+	p.codes = slices.Concat(p.codes, w.codes)
+	sites := concerned(p.reg.Sites(), p.codes)
+	p.note(p.engine.SetSites(sites, p.reg.InOfficeHours, t))
+	for _, s := range p.simulated {
+		watched := slices.ContainsFunc(p.agents, func(a *replayed) bool { return a.site.Code == s.Code })
+		if !watched && slices.ContainsFunc(sites, func(site thongsuot.Site) bool { return site.Code == s.Code }) {
+			p.agents = append(p.agents, &replayed{site: s, rounds: sim.NewRounds(s, sim.RealPace())})
+		}
+	}
+}
+
+func (p *player) step(t time.Time) {
+	for _, a := range p.agents {
+		for _, o := range a.says(t) {
+			p.note(p.engine.Observe(o))
+		}
+	}
+	p.note(p.engine.Tick(t))
+}
+
+func (p *player) note(changes []thongsuot.Change) {
+	p.changes = append(p.changes, changes...)
+	for _, c := range changes {
+		if c.Incident.Open() {
+			p.open[c.Incident.ID] = true
+		} else {
+			delete(p.open, c.Incident.ID)
+		}
+	}
 }
 
 // concerned are the sites of codes, those that share a feeder or an upstream
