@@ -212,7 +212,7 @@ func (d *Demo) book(ctx context.Context, reg *registry.Registry, sites []sim.Sit
 			return err
 		}
 	}
-	changes, err := replay(ctx, d.cfg.Centre.Incident, reg, sites, past, now)
+	changes, err := replay(ctx, d.cfg.Centre.Incident, reg, sites, past, d.begin)
 	if err != nil {
 		return err
 	}

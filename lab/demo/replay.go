@@ -18,6 +18,8 @@ const (
 	around = 4 * time.Minute
 	// calm is how long what was slow or lossy is watched before it counts as over.
 	calm = 12 * time.Minute
+	// longest is how much longer what is not over then is watched.
+	longest = 45 * time.Minute
 	// witnesses is the share of the other sites that are asked too, one in so
 	// many: the engine compares sites.
 	witnesses = 12
@@ -76,9 +78,12 @@ func replay(ctx context.Context, cfg incident.Config, reg *registry.Registry, si
 			p.join(all[0], t)
 			end := all[0].to
 			all = all[1:]
-			until := now // what is not over is watched on, up to the next window or the present
-			if len(all) > 0 {
+			until := end.Add(longest) // what is not over is watched on, up to the next window or the present
+			if len(all) > 0 && all[0].from.Before(until) {
 				until = all[0].from
+			}
+			if now.Before(until) {
+				until = now
 			}
 			for ; t.Before(end) || len(p.open) > 0 && t.Before(until); t = t.Add(sim.RealPace().Beat) {
 				if ctx.Err() != nil {
@@ -86,9 +91,12 @@ func replay(ctx context.Context, cfg incident.Config, reg *registry.Registry, si
 				}
 				p.step(t)
 			}
-			if len(p.open) == 0 {
+			if len(p.open) == 0 || len(all) == 0 || t.Before(all[0].from) {
 				break
 			}
+		}
+		if t.Before(now) { // what would be open for ever is left out
+			p.changes = slices.DeleteFunc(p.changes, func(c thongsuot.Change) bool { return p.open[c.Incident.ID] || p.open[c.Incident.Part] })
 		}
 		changes = append(changes, p.changes...)
 	}

@@ -9,6 +9,7 @@ package scenarios
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -76,6 +77,12 @@ func Read(r io.Reader) (File, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&f); err != nil {
 		return File{}, fmt.Errorf("read scenarios: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return File{}, errors.New("read scenarios: something follows the end of the file's one object")
+	}
+	if len(f.Scenarios) == 0 {
+		return File{}, errors.New(`read scenarios: there are none: want {"defaults": {…}, "scenarios": […]}`)
 	}
 	return f, nil
 }
@@ -193,6 +200,16 @@ func (e *evidence) word(name string) string {
 	}
 }
 
+// oneOf is a word that must be one of those, or "" for null.
+func (e *evidence) oneOf(name string, words ...string) string {
+	w := e.word(name)
+	if w != "" && !slices.Contains(words, w) {
+		e.fail(name, fmt.Sprintf("%q (want one of %s)", w, strings.Join(words, ", ")))
+		return ""
+	}
+	return w
+}
+
 func (e *evidence) truth(name string) incident.Answer {
 	switch x := e.values[name].(type) {
 	case nil:
@@ -230,29 +247,29 @@ func read(defaults, differing map[string]any, after bool) (incident.Facts, error
 		UpstreamPeers: e.count("peers_up_n"), UpstreamDown: e.count("peers_up_down"),
 		FeederPeers: e.count("peers_pw_n"), FeederOnBattery: e.count("peers_pw_onbatt"),
 		OnBatteryIn: e.truth("onbatt_in_gap") == incident.Yes, Office: e.truth("office") == incident.Yes,
-		WAN: e.truth("wan_reach"), Clean: e.truth("clean"), NewProcess: e.word("agent_proc") == "new",
+		WAN: e.truth("wan_reach"), Clean: e.truth("clean"), NewProcess: e.oneOf("agent_proc", "same", "new") == "new",
 		Suspended: e.seconds("suspend_s"), Gap: e.seconds("gap_s"),
 		Gateway: e.ratio("p_gw"), Hop: e.ratio("p_hop"), Reference: e.ratio("p_ref"), DNS: e.ratio("p_dns"), Portal: e.ratio("p_portal"),
 		DNSDiffers: e.truth("dns_match") == incident.No, Captive: e.truth("captive") == incident.Yes,
 		RTT: e.millis("rtt_ms"), UsualRTT: e.millis("base_rtt_ms"), HopRTT: e.millis("hop_rtt_ms"),
 		Connect: e.millis("connect_ms"), UsualConnect: e.millis("base_connect_ms"),
 		FirstByte: e.millis("ttfb_ms"), UsualFirstByte: e.millis("base_ttfb_ms"),
-		ReferencePortal: incident.PortalView(e.word("ref_portal")), PortalFailRoutes: e.count("portal_fail_upstreams"),
-		Planned: thongsuot.Cause(e.word("planned")),
+		ReferencePortal: incident.PortalView(e.oneOf("ref_portal", "ok", "slow", "fail")), PortalFailRoutes: e.count("portal_fail_upstreams"),
+		Planned: thongsuot.Cause(e.oneOf("planned", "power", "access", "portal", "host")),
 	}
 	f.Loss, _ = e.number("loss")
 	f.InputVolts, _ = e.number("input_v")
 	f.PortalFailShare, _ = e.number("portal_fail_share")
 	f.PortalSlowShare, _ = e.number("portal_slow_share")
 	heard, _ := e.number("hb_age_s")
-	f.Silent = !after && heard >= silentAfter && e.word("backup_hb") != "fresh"
+	f.Silent = !after && heard >= silentAfter && e.oneOf("backup_hb", "none", "silent", "fresh") != "fresh"
 	if offset, _ := e.number("clock_offset_s"); math.Abs(offset) > clockLost {
 		f.ClockReset = true
 	}
 	if delta, ok := e.number("onset_delta_s"); ok {
 		f.BatteryToLoss = incident.Interval{Known: true, D: time.Duration(delta * float64(time.Second))}
 	}
-	switch e.word("boot") {
+	switch e.oneOf("boot", "same", "changed") {
 	case "same":
 		f.Boot = incident.Yes
 	case "changed":
@@ -262,13 +279,21 @@ func read(defaults, differing map[string]any, after bool) (incident.Facts, error
 	return f, e.err
 }
 
+// upsTokens are those of NUT's ups.status, and two words for no data.
+var upsTokens = strings.Fields("OL OB LB HB RB CHRG DISCHRG BYPASS CAL OFF OVER TRIM BOOST FSD WAIT TEST ALARM stale none")
+
 // power reads last words and the UPS's tokens.
 func power(e *evidence, f *incident.Facts) {
-	switch w := e.word("last_msg"); w {
+	switch w := e.oneOf("last_msg", "normal", "onbatt", "lowbatt", "shutdown_power", "shutdown_user", "agent_stop"); w {
 	case "shutdown_power", "shutdown_user", "agent_stop":
 		f.Words = incident.Words(w)
 	}
 	tokens := strings.Fields(e.word("ups"))
+	for _, t := range tokens {
+		if !slices.Contains(upsTokens, t) {
+			e.fail("ups", fmt.Sprintf("%q (want tokens of NUT's ups.status, stale or none)", t))
+		}
+	}
 	has := func(t string) bool { return slices.Contains(tokens, t) }
 	if has("stale") || has("none") || has("WAIT") || len(tokens) == 0 {
 		return

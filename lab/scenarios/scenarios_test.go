@@ -152,3 +152,25 @@ func TestResultsAreJSON(t *testing.T) {
 		t.Errorf("%s %v", b, err)
 	}
 }
+
+// What is misspelt is said, not judged as unknown.
+func TestMisspeltEvidence(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		file, err := scenarios.Read(strings.NewReader(text))
+		if err == nil {
+			_, err = scenarios.Run(file)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s gives %v, want %q", text, err, want)
+		}
+	}
+	one := func(evidence string) string {
+		return `{"defaults": {"boot": null, "ups": "OL"}, "scenarios": [{"id": "K1", "after": {"evidence": ` + evidence + `, "expect": {}}}]}`
+	}
+	f(`{}`, "there are none")
+	f(one(`{}`)+` x`, "something follows")
+	f(one(`{"boot": "chagned"}`), `scenario K1, after: field boot: cannot be "chagned" (want one of same, changed)`)
+	f(one(`{"ups": "ONBATT"}`), `field ups: cannot be "ONBATT"`)
+	f(one(`{"wind": 3}`), "field wind: is not among the defaults")
+}
