@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,8 +43,9 @@ func livedThrough(t *testing.T, lasts time.Duration, faults ...sim.Fault) past {
 	}
 	p.cfg.DataDir, p.cfg.Registry = filepath.Join(dir, "data"), []string{filepath.Join(dir, "registry")}
 	p.cfg.Alerting.Receivers = []alerting.Receiver{{Name: "vận hành"}}
-	now := p.from
-	v, err := central.NewVirtual(p.cfg, func() time.Time { return now })
+	var clock atomic.Int64 // the store looks at it from goroutines of its own
+	clock.Store(p.from.UnixNano())
+	v, err := central.NewVirtual(p.cfg, func() time.Time { return time.Unix(0, clock.Load()) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +55,8 @@ func livedThrough(t *testing.T, lasts time.Duration, faults ...sim.Fault) past {
 	for _, code := range []string{"25051", "24712"} {
 		agents = append(agents, newSimulated(t, v, srv.URL, code, p.from, faults))
 	}
-	for ; now.Before(p.to); now = now.Add(time.Second) {
+	for now := p.from; now.Before(p.to); now = now.Add(time.Second) {
+		clock.Store(now.UnixNano())
 		for _, a := range agents {
 			a.lives(now)
 		}
