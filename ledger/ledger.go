@@ -42,6 +42,7 @@ const (
 type Ledger struct {
 	writer *sql.DB // one connection, every transaction locks at its begin
 	reader *sql.DB
+	marks  arrivals
 	file   string
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 )
 
 // MarkSeq is MarkSeqs of one range.
@@ -16,22 +17,73 @@ func (l *Ledger) MarkSeq(ctx context.Context, site, boot string, from, to uint64
 // MarkSeqs notes that the records of a site's boot with the numbers of the
 // ranges arrived, all or none. Both ends of a range belong to it; ranges may
 // come in any order and more than once. A number above 1<<63 - 1 is an error.
+// Calls that come while another commits share the next transaction, and the
+// sync of the disk that ends it; each returns after that.
 func (l *Ledger) MarkSeqs(ctx context.Context, site, boot string, ranges [][2]uint64) error {
 	err := checkRanges(ranges)
 	if err == nil {
-		err = l.write(ctx, func(tx *sql.Tx) error {
-			for _, r := range ranges {
-				if err := mark(ctx, tx, site, boot, int64(r[0]), int64(r[1])); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err = ctx.Err()
+	}
+	if err == nil {
+		// Others may share it: that this caller goes away must not undo theirs.
+		err = l.marks.do(context.WithoutCancel(ctx), l, &arrival{site: site, boot: boot, ranges: ranges})
 	}
 	if err != nil {
 		return fmt.Errorf("ledger: mark what arrived from site %s: %w", site, err)
 	}
 	return nil
+}
+
+// arrival is what one call marks.
+type arrival struct {
+	site, boot string
+	ranges     [][2]uint64
+	done       bool
+	err        error
+}
+
+// arrivals gathers calls while a transaction is under way.
+type arrivals struct {
+	mu      sync.Mutex
+	waiting []*arrival
+	turn    sync.Mutex // held over a transaction; guards done and err
+}
+
+func (a *arrivals) do(ctx context.Context, l *Ledger, mine *arrival) error {
+	a.mu.Lock()
+	a.waiting = append(a.waiting, mine)
+	a.mu.Unlock()
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	if mine.done {
+		return mine.err
+	}
+	a.mu.Lock()
+	all := a.waiting
+	a.waiting = nil
+	a.mu.Unlock()
+	err := l.markAll(ctx, all)
+	for _, one := range all {
+		one.done, one.err = true, err
+		if err != nil && len(all) > 1 { // what is wrong with one must not cost the others
+			one.err = l.markAll(ctx, []*arrival{one})
+		}
+	}
+	return mine.err
+}
+
+// markAll is one transaction.
+func (l *Ledger) markAll(ctx context.Context, all []*arrival) error {
+	return l.write(ctx, func(tx *sql.Tx) error {
+		for _, one := range all {
+			for _, r := range one.ranges {
+				if err := mark(ctx, tx, one.site, one.boot, int64(r[0]), int64(r[1])); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // mark adds a range and joins it with those that it overlaps or touches. The

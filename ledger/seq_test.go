@@ -1,9 +1,13 @@
 package ledger_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
 
 	"thongsuot/ledger"
@@ -121,4 +125,47 @@ func TestSeqsAreAllOrNothing(t *testing.T) {
 	f(false, [2]uint64{1, 2}, [2]uint64{3, 4})
 	f(false, [2]uint64{6, 6}, [2]uint64{1, 2})
 	f(false)
+}
+
+// Calls at once share transactions: each site's numbers are marked, and no others.
+func TestArrivalsAtOnceAreAllMarked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l, err := ledger.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	var all sync.WaitGroup
+	for site := range 64 {
+		all.Go(func() {
+			for n := range uint64(8) {
+				if err := l.MarkSeqs(ctx, strconv.Itoa(site), "boot", [][2]uint64{{n * 10, n*10 + 4}}); err != nil {
+					t.Error(err)
+				}
+				if seen, err := l.SeenSeqs(ctx, strconv.Itoa(site), "boot", [][2]uint64{{n * 10, n*10 + 4}}); err != nil || !seen {
+					t.Errorf("site %d: %d is not seen once it is marked: %v", site, n, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = ledger.Open(path); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for site := range 64 {
+		for n := range uint64(8) {
+			seen, err := l.SeenSeqs(ctx, strconv.Itoa(site), "boot", [][2]uint64{{n * 10, n*10 + 4}})
+			more, _ := l.SeenSeqs(ctx, strconv.Itoa(site), "boot", [][2]uint64{{n * 10, n*10 + 5}})
+			if err != nil || !seen || more {
+				t.Fatalf("site %d, %d: seen %t, one more %t, %v", site, n, seen, more, err)
+			}
+		}
+	}
+	if err := l.MarkSeqs(ctx, "x", "boot", [][2]uint64{{5, 4}}); err == nil {
+		t.Error("a range that ends before it begins was marked")
+	}
 }
