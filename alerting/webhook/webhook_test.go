@@ -35,7 +35,6 @@ type taken struct {
 	header http.Header
 	text   string
 	body   map[string]any
-	form   string
 }
 
 func newGateway(t *testing.T, answer func(taken) (int, string)) *gateway {

@@ -9,7 +9,6 @@ func ofSite(more ...match) []match {
 	return append([]match{{label: thongsuot.LabelSite, value: chosen}}, more...)
 }
 
-func probe(name string) match   { return match{label: thongsuot.LabelProbe, value: name} }
 func noProbe(name string) match { return match{label: thongsuot.LabelProbe, value: name, not: true} }
 
 func boards() []board {
