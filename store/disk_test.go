@@ -168,7 +168,7 @@ func TestChunksFull(t *testing.T) {
 	mountSmall(t, disk, "4m")
 	dir := filepath.Join(disk, "store")
 	mustOpen(t, configAt(dir, today), prometheus.NewRegistry()).Close()
-	filler := fill(t, disk, 64<<10)
+	filler := fill(t, disk, 160<<10) // the logs go on until the first late chunk of 120 samples is cut, not much longer
 	cmd, lines := startChild(t, dir, 0, 0)
 	last := acknowledged(t, lines)
 	for lines.Scan() {
