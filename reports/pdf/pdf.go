@@ -1,27 +1,20 @@
 // Package pdf writes a report as a document on A4: its tables, then a page for
-// each unit. The font is embedded, charts are vectors.
+// each unit. Charts are vectors. The font is embedded: Liberation Sans, which has
+// every letter of Vietnamese.
 package pdf
 
 import (
-	_ "embed"
 	"fmt"
 	"io"
 	"math"
 	"time"
 
 	"codeberg.org/go-pdf/fpdf"
+	"github.com/go-fonts/liberation/liberationsansbold"
+	"github.com/go-fonts/liberation/liberationsansregular"
 
 	"thongsuot"
 	"thongsuot/reports"
-)
-
-// Be Vietnam Pro has every letter of Vietnamese and is free to embed (SIL Open
-// Font License 1.1, font/OFL.txt).
-var (
-	//go:embed font/BeVietnamPro_400Regular.ttf
-	regular []byte
-	//go:embed font/BeVietnamPro_700Bold.ttf
-	bold []byte
 )
 
 // Millimetres of a page, and points of its letters.
@@ -33,7 +26,7 @@ const (
 	small, normal = 7.5, 9.
 	line          = 3.6 // of small letters
 	pad           = .8
-	family        = "be"
+	family        = "sans"
 )
 
 // left out of the document, as they have a row for each incident or offer: the
@@ -74,8 +67,8 @@ type document struct {
 }
 
 func (d *document) begin(r *reports.Report) {
-	d.AddUTF8FontFromBytes(family, "", regular)
-	d.AddUTF8FontFromBytes(family, "B", bold)
+	d.AddUTF8FontFromBytes(family, "", liberationsansregular.TTF)
+	d.AddUTF8FontFromBytes(family, "B", liberationsansbold.TTF)
 	d.SetMargins(margin, margin, margin)
 	d.SetAutoPageBreak(false, 0)
 	d.SetCatalogSort(true)
