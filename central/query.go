@@ -21,6 +21,7 @@ import (
 // own: a site's token writes and reads nothing.
 type readers struct {
 	ledger *ledger.Ledger
+	log    *slog.Logger
 	now    func() time.Time
 
 	mu   sync.Mutex
@@ -41,9 +42,11 @@ func (t *readers) authorise(r *http.Request) error {
 	hash := identity.Hash(secret)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now := t.now(); t.list == nil || now.Sub(t.read) >= reloadTokens || now.Before(t.read) {
+	// Guessing costs the ledger nothing, also while there is no reader at all.
+	if now := t.now(); t.read.IsZero() || now.Sub(t.read) >= reloadTokens || now.Before(t.read) {
 		list, err := t.ledger.Readers(r.Context())
 		if err != nil {
+			t.log.Error("readers not read, the query API answers nobody", "err", err)
 			return errors.New("the list of readers cannot be read: look into the centre's log")
 		}
 		t.list, t.read = list, now
@@ -108,7 +111,7 @@ func (s *Server) newQueryAPI(version string, log *slog.Logger, reg prometheus.Re
 	if !ok {
 		return http.NotFoundHandler(), nil // an engine with a language of its own is asked directly
 	}
-	who := &readers{ledger: s.ledger, now: time.Now}
+	who := &readers{ledger: s.ledger, log: log, now: time.Now}
 	return promapi.Handler(db, promapi.Options{
 		Authorise: who.authorise, Alerts: s.alerts, Rules: rules(), Timeout: s.cfg.Store.QueryTimeout,
 		Concurrent: s.cfg.Query.Concurrent, Version: version, Log: log, Registerer: reg,
