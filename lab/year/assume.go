@@ -59,8 +59,6 @@ type PowerAssumptions struct {
 	BadShare      float64 `yaml:"bad_share" json:"bad_share"`           // sites with the profile of Sơn Điền. Default 0.1
 	BadDaily      float64 `yaml:"bad_daily" json:"bad_daily"`           // cuts a day there. Default 10
 	BadCut        Spread  `yaml:"bad_cut" json:"bad_cut"`               // Default 4m, 1.2
-	Planned       float64 `yaml:"planned" json:"planned"`               // share of the cuts that were announced. Default 0.15
-	Overrun       float64 `yaml:"overrun" json:"overrun"`               // of those, that outlast the announcement. Default 0.1
 	LowAt         float64 `yaml:"low_at" json:"low_at"`                 // charge at which a UPS says that its battery ends. Default 0.2
 }
 
@@ -142,7 +140,7 @@ func DefaultAssumptions() Assumptions {
 		},
 		Power: PowerAssumptions{
 			FeederMonthly: 2, SiteMonthly: 1, Cut: spread(25*time.Minute, 1.2), BadShare: 0.1, BadDaily: 10, BadCut: spread(4*time.Minute, 1.2),
-			Planned: 0.15, Overrun: 0.1, LowAt: 0.2,
+			LowAt: 0.2,
 		},
 		Line: LineAssumptions{
 			CutMonthly: 1.5, Cut: spread(40*time.Minute, 1.3), DegradedMonthly: 2, Degraded: spread(2*time.Hour, 0.8),
@@ -174,7 +172,7 @@ func (a Assumptions) Validate() error {
 	}{
 		{"places.ups_share", p.UPSShare}, {"places.laptop_share", p.LaptopShare}, {"places.gear_on_ups", p.GearOnUPS},
 		{"places.backup_share", p.BackupShare}, {"places.evening_off_share", p.EveningShare}, {"places.evening_strip", p.EveningStrip},
-		{"power.bad_share", a.Power.BadShare}, {"power.planned", a.Power.Planned}, {"power.overrun", a.Power.Overrun}, {"power.low_at", a.Power.LowAt},
+		{"power.bad_share", a.Power.BadShare}, {"power.low_at", a.Power.LowAt},
 		{"line.bad_share", a.Line.BadShare}, {"line.loss[0]", a.Line.Loss[0]}, {"line.loss[1]", a.Line.Loss[1]}, {"storms.share", a.Storms.Share},
 		{"loss.clean", a.Loss.Clean}, {"loss.lossy_share", a.Loss.LossyShare}, {"loss.burst", a.Loss.Burst}, {"loss.outside", a.Loss.Outside},
 	} {
